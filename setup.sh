@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what is missing of the system's own packages, and says so.
+# Usage: setup.sh SET...  with the sets python, demo, test.
+set -euo pipefail
+
+declare -A package_of=(
+    [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
+    [nft]=nftables [ethtool]=ethtool [chromium]=chromium
+)
+python=(python3 venv)
+demo=(libbpf nginx ip nft ethtool)
+test=(chromium)
+
+is_here() {
+    case $1 in
+        venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+        libbpf) ldconfig -p | grep -q 'libbpf\.so\.1' ;;
+        *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
+    esac
+}
+
+missing=()
+for set in "$@"; do
+    declare -n needs=$set
+    for need in "${needs[@]}"; do
+        is_here "$need" || missing+=("${package_of[$need]}")
+    done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "podwire: missing on this system: ${missing[*]}" >&2
+    echo "podwire: as root, run: apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 2
+fi
+echo "  APT   ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+# A service that a package brings must not start here: the demo runs its own.
+apt-get update -qq >&2
+RUNLEVEL=1 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null

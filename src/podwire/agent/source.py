@@ -1,0 +1,27 @@
+"""The agent's view of the kernel: a seam, so that tests can play one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from podwire.model.flow import Flow
+
+
+class FlowSource(Protocol):
+    """Measures the sockets of some processes; `capture.Kernel` is the real one."""
+
+    def watch(self, pids: Collection[int]) -> None:
+        """
+        Measure exactly these processes from now on; none detaches every measuring program.
+
+        Children that a watched process forks are watched too until the next call. Sockets that
+        are open already are taken in.
+        """
+
+    def drain(self) -> Sequence[Flow]:
+        """The increase of every flow that changed since the last drain."""
+
+    def losses(self) -> Mapping[str, int]:
+        """What could not be counted, by reason, since the source was opened."""
+
+    def close(self) -> None:
+        """Detach and free everything; closing twice is fine."""

@@ -1,0 +1,101 @@
+"""
+What one process and one peer said to each other between two drains.
+
+In: kernel counters, decoded by `capture`.  Out: the agent, which names both ends.
+Every number is the increase since the previous drain, never a running total.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Role(IntEnum):
+    """Which end of the connection the process holds; the numbers are shared with `bpf/flow.h`."""
+
+    UNKNOWN = 0
+    CLIENT = 1
+    SERVER = 2
+
+
+class Protocol(IntEnum):
+    """What the first bytes said; the numbers are shared with `bpf/flow.h`."""
+
+    UNKNOWN = 0
+    HTTP1 = 1
+    HTTP2 = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a flow."""
+
+    address: str
+    """IP address in text; IPv4-mapped IPv6 is shown as IPv4, IPv6 without brackets."""
+
+    port: int
+    """The server's port on a client's flow; 0 on a server's flow, whose peers use a port a time."""
+
+    pid: int = 0
+    """The monitored process at the other end on this host, 0 when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowKey:
+    """Counters are kept apart by this (design: process, peer, role, protocol, TLS)."""
+
+    pid: int
+    local_address: str
+    peer: Peer
+    role: Role
+    protocol: Protocol
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of socket operation: write, read, rtt, connect (accept), close, retransmit, drop."""
+
+    count: int = 0
+    bytes: int = 0
+    time: int = 0
+    """Summed execution time in ns; for rtt the summed smoothed RTT in microseconds."""
+
+    buckets: tuple[int, ...] = ()
+    """Counts for `bounds.L4_NS` (for rtt: `bounds.L4_US`); empty where no histogram is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """HTTP/1.x messages whose end was seen; sizes in bytes of head and body as on the socket."""
+
+    requests: int = 0
+    request_bytes: int = 0
+    request_size_buckets: tuple[int, ...] = ()
+    """Counts for `bounds.HTTP_BYTES`."""
+
+    responses: Mapping[int, int] = field(default_factory=dict)
+    """Final responses by status code."""
+
+    response_bytes: int = 0
+    response_size_buckets: tuple[int, ...] = ()
+    duration_ns: int = 0
+    """Summed time from the start of each request to the end of its response."""
+
+    duration_buckets: tuple[int, ...] = ()
+    """Counts for `bounds.HTTP_MS`."""
+
+
+OPERATIONS = ("write", "read", "rtt", "connect", "close", "retransmit", "drop")
+"""The operations of a flow, by the stem that names them at every station."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The increase of one flow between two drains."""
+
+    key: FlowKey
+    operations: Mapping[str, Operation]
+    """By a name of `OPERATIONS`; an operation that did not happen is absent."""
+
+    http: Http | None = None

@@ -1,0 +1,5 @@
+"""
+GraphQL on port 12800, schema first, with MQE for metrics.
+
+In: `POST /graphql`.  Out: what storage holds, in SkyWalking's shapes.
+"""
