@@ -1,0 +1,143 @@
+"""
+The agent's four clocks: look around, keep alive, ask for work, report.
+
+In: a scanner, a flow source, an uplink.  Out: a running agent until it is cancelled.
+A backend that is away stops nothing: every clock goes on and tries again at its next tick.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from podwire.agent.outbox import Outbox
+from podwire.agent.registry import Registry
+from podwire.agent.report import collections
+from podwire.agent.settings import AgentSettings
+from podwire.agent.source import FlowSource
+from podwire.agent.uplink import Unreachable, Uplink
+from podwire.agent.work import Work
+from podwire.model.process import Process
+
+log = logging.getLogger(__name__)
+
+
+class Scanner(Protocol):
+    """Finds the processes of this host; `discovery.Host` is one."""
+
+    def scan(self) -> Sequence[Process]:
+        """Every process that has a name, now."""
+
+
+class Agent:
+    """One node's agent; `run` it until cancelled."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        scanner: Scanner,
+        source: FlowSource,
+        uplink: Uplink,
+        now_ms: Callable[[], int],
+        host_addresses: Callable[[], Collection[str]],
+    ) -> None:
+        self._settings = settings
+        self._scanner = scanner
+        self._source = source
+        self._uplink = uplink
+        self._now_ms = now_ms
+        self._host_addresses = host_addresses
+        self._registry = Registry(uplink)
+        self._work = Work(self._registry)
+        self._outbox = Outbox(settings.outbox_limit)
+        self._watched: frozenset[int] = frozenset()
+        self._is_connected = True
+        self._flows = 0
+
+    async def run(self) -> None:
+        """Run all clocks; on cancellation the last window is drained and sent."""
+        settings = self._settings
+        try:
+            async with asyncio.TaskGroup() as clocks:
+                clocks.create_task(self._every(settings.scan_interval_s, self._look))
+                clocks.create_task(self._every(settings.heartbeat_interval_s, self._registry.beat))
+                clocks.create_task(self._every(settings.poll_interval_s, self._ask))
+                clocks.create_task(self._every(settings.report_interval_s, self._report))
+        finally:
+            self._collect()
+            self._source.close()
+            await self._try(lambda: asyncio.wait_for(self._outbox.deliver(self._uplink), 2))
+
+    async def _every(self, interval_s: float, step: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        tick = loop.time()
+        while True:
+            await self._try(step)
+            tick = max(tick + interval_s, loop.time())
+            await asyncio.sleep(tick - loop.time())
+
+    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do a step; say once that the backend went away, and once that it is back."""
+        try:
+            await step()
+        except (Unreachable, TimeoutError) as error:
+            if self._is_connected:
+                log.warning("the backend is away, trying again: %s", error)
+            self._is_connected = False
+
+    async def _look(self) -> None:
+        processes = await asyncio.to_thread(self._scanner.scan)
+        if self._registry.names_departed(processes):
+            self._collect()  # what they said last, while they still have a name
+        self._registry.update(processes)
+        self._direct()
+        await self._registry.introduce()
+        self._direct()
+
+    async def _ask(self) -> None:
+        self._work.take(await self._uplink.poll(self._work.latest_update_ms))
+        if not self._is_connected:
+            log.warning("the backend is back")
+        self._is_connected = True
+        self._direct()
+
+    def _direct(self) -> None:
+        """Point the source at what the tasks want, after taking what it has counted so far."""
+        pids = self._work.pids(self._now_ms())
+        if pids != self._watched:
+            self._collect()
+            log.info("watching %d processes for %d tasks", len(pids), len(self._work.task_ids))
+            self._source.watch(pids)
+            self._watched = pids
+
+    async def _report(self) -> None:
+        self._direct()
+        self._collect()
+        await self._outbox.deliver(self._uplink)
+
+    def _collect(self) -> None:
+        flows = self._source.drain() if self._watched else ()
+        self._flows += len(flows)
+        self._outbox.put(
+            collections(
+                flows,
+                self._registry.named,
+                host_addresses=self._host_addresses(),
+                timestamp_ms=self._now_ms(),
+            )
+        )
+
+    def statistics(self) -> Mapping[str, int]:
+        """Totals since start, by name."""
+        losses = {f"lost_{reason}_total": n for reason, n in self._source.losses().items()}
+        return {
+            "process_known": len(self._registry.named),
+            "process_watched": len(self._watched),
+            "task_running": len(self._work.task_ids),
+            "flow_total": self._flows,
+            "collection_sent_total": self._outbox.sent,
+            "collection_waiting": len(self._outbox),
+            "collection_dropped_total": self._outbox.dropped,
+            **losses,
+        }

@@ -1,0 +1,197 @@
+"""
+Flows become the wire's meters: names, labels, deltas, averages, buckets (contract 2).
+
+In: flows of one drain and who the processes are.  Out: one `Collection` a service instance.
+A pure function. Flows that carry the same labels are added up first: a reader weighs averages by
+the counts with the same labels.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection as Container
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from podwire.model import bounds
+from podwire.model.flow import OPERATIONS, Flow, Http, Operation, Protocol, Role
+from podwire.model.meter import Collection, Histogram, Meter, Single
+from podwire.model.process import Entity
+
+PREFIX = "rover_net_p"
+"""Rover's meter prefix; rule files know meters by it."""
+
+Labels = tuple[tuple[str, str], ...]
+
+STEMS = {"rtt": "write_rtt"}
+"""Operations whose name on the wire is another."""
+
+PROTOCOLS = {Protocol.UNKNOWN: "unknown", Protocol.HTTP1: "http", Protocol.HTTP2: "http"}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A registered process: its entity and the id the backend gave it."""
+
+    entity: Entity
+    process_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """What flows are added up by: the local end's instance and all labels."""
+
+    service: str
+    instance: str
+    side: str
+    labels: Labels
+
+
+def collections(
+    flows: Iterable[Flow],
+    named: Mapping[int, Named],
+    *,
+    host_addresses: Container[str],
+    timestamp_ms: int,
+) -> list[Collection]:
+    """
+    What to report of a drain; flows of processes without a name are left out.
+
+    `host_addresses` are the addresses of this host: a peer there that nobody monitors is `local`.
+    """
+    flows = [flow for flow in flows if flow.key.pid in named]
+    near = {*host_addresses, "0.0.0.0", "::", *(flow.key.local_address for flow in flows)}  # noqa: S104
+    edges: dict[_Edge, Flow] = {}
+    for flow in flows:
+        edge = _edge_of(flow, named, near)
+        edges[edge] = _sum(edges[edge], flow) if edge in edges else flow
+    meters: dict[tuple[str, str], list[Meter]] = defaultdict(list)
+    for edge, flow in edges.items():
+        meters[edge.service, edge.instance].extend(_meters(edge, flow))
+    return [
+        Collection(service, instance, timestamp_ms, tuple(found))
+        for (service, instance), found in meters.items()
+        if found
+    ]
+
+
+def _edge_of(flow: Flow, named: Mapping[int, Named], near: Container[str]) -> _Edge:
+    here = named[flow.key.pid]
+    side, other = ("server", "client") if flow.key.role is Role.SERVER else ("client", "server")
+    labels = (
+        (f"{side}_process_id", here.process_id),
+        _peer_label(other, flow, here, named.get(flow.key.peer.pid), near),
+        ("side", side),
+        ("protocol", PROTOCOLS[flow.key.protocol]),
+        ("is_ssl", "true" if flow.key.tls else "false"),
+    )
+    return _Edge(here.entity.service, here.entity.instance, side, labels)
+
+
+def _peer_label(
+    other: str, flow: Flow, here: Named, there: Named | None, near: Container[str]
+) -> tuple[str, str]:
+    """Exactly one of process id, local and address, in that order (contract 2.2)."""
+    if there and _instance(there) == _instance(here):
+        return f"{other}_process_id", there.process_id
+    peer = flow.key.peer
+    if peer.address in near or peer.address.startswith("127.") or peer.address == "::1":
+        return f"{other}_local", "true"
+    return f"{other}_address", f"{peer.address}:{peer.port}"
+
+
+def _instance(named: Named) -> tuple[str, str]:
+    return named.entity.service, named.entity.instance
+
+
+def _sum(left: Flow, right: Flow) -> Flow:
+    operations = {
+        name: _sum_operations(left.operations.get(name), right.operations.get(name))
+        for name in {*left.operations, *right.operations}
+    }
+    return Flow(left.key, operations, _sum_http(left.http, right.http))
+
+
+def _sum_operations(left: Operation | None, right: Operation | None) -> Operation:
+    if left is None or right is None:
+        return left or right or Operation()
+    return Operation(
+        left.count + right.count,
+        left.bytes + right.bytes,
+        left.time + right.time,
+        _sum_buckets(left.buckets, right.buckets),
+    )
+
+
+def _sum_buckets(left: Sequence[int], right: Sequence[int]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip_longest(left, right, fillvalue=0))
+
+
+def _sum_http(left: Http | None, right: Http | None) -> Http | None:
+    if left is None or right is None:
+        return left or right
+    codes = {*left.responses, *right.responses}
+    return Http(
+        requests=left.requests + right.requests,
+        request_bytes=left.request_bytes + right.request_bytes,
+        request_size_buckets=_sum_buckets(left.request_size_buckets, right.request_size_buckets),
+        responses={
+            code: left.responses.get(code, 0) + right.responses.get(code, 0) for code in codes
+        },
+        response_bytes=left.response_bytes + right.response_bytes,
+        response_size_buckets=_sum_buckets(left.response_size_buckets, right.response_size_buckets),
+        duration_ns=left.duration_ns + right.duration_ns,
+        duration_buckets=_sum_buckets(left.duration_buckets, right.duration_buckets),
+    )
+
+
+def _meters(edge: _Edge, flow: Flow) -> Iterator[Meter]:
+    for name in OPERATIONS:
+        operation = flow.operations.get(name)
+        if operation and operation.count:
+            yield from _operation_meters(edge, name, operation)
+    if flow.http:
+        yield from _http_meters(edge, flow.http)
+
+
+def _operation_meters(edge: _Edge, name: str, operation: Operation) -> Iterator[Meter]:
+    stem = f"{PREFIX}_{edge.side}_{STEMS.get(name, name)}"
+    yield Single(f"{stem}_counts_counter", edge.labels, operation.count)
+    if operation.bytes:
+        yield Single(f"{stem}_bytes_counter", edge.labels, operation.bytes)
+    if operation.time:
+        average = operation.time / operation.count
+        yield Single(f"{stem}_exe_time_counter", edge.labels, average)
+    scale = bounds.L4_US if name == "rtt" else bounds.L4_NS
+    histogram = f"{stem}_histogram" if name == "rtt" else f"{stem}_exe_time_histogram"
+    yield from _histogram(histogram, edge.labels, scale, operation.buckets)
+
+
+def _http_meters(edge: _Edge, http: Http) -> Iterator[Meter]:
+    stem, labels = f"{PREFIX}_http1", edge.labels
+    responses = sum(http.responses.values())
+    if http.requests:
+        yield Single(f"{stem}_request_counter", labels, http.requests)
+    for code, count in sorted(http.responses.items()):
+        yield Single(f"{stem}_response_status_counter", (*labels, ("code", str(code))), count)
+    averages = (
+        ("request_package_size_avg", http.request_bytes, http.requests),
+        ("response_package_size_avg", http.response_bytes, responses),
+        (f"{edge.side}_duration_avg", http.duration_ns / 1_000_000, responses),
+    )
+    for name, total, count in averages:
+        if total and count:
+            yield Single(f"{stem}_{name}", labels, total / count)
+    histograms = (
+        ("request_package_size_histogram", bounds.HTTP_BYTES, http.request_size_buckets),
+        ("response_package_size_histogram", bounds.HTTP_BYTES, http.response_size_buckets),
+        (f"{edge.side}_duration_histogram", bounds.HTTP_MS, http.duration_buckets),
+    )
+    for name, scale, counts in histograms:
+        yield from _histogram(f"{stem}_{name}", labels, scale, counts)
+
+
+def _histogram(
+    name: str, labels: Labels, scale: Sequence[int], counts: Sequence[int]
+) -> Iterator[Meter]:
+    if any(counts):
+        yield Histogram(name, labels, tuple(zip(map(float, scale), counts, strict=True)))

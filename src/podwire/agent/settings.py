@@ -1,0 +1,34 @@
+"""What an operator can set of the agent."""
+
+from dataclasses import dataclass, field
+
+from podwire.discovery.host import HostRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """Every value has a default; a configuration file and options replace them."""
+
+    backend: str = "localhost:11800"
+    """HOST:PORT of the backend's gRPC server."""
+
+    token: str = ""
+    """Sent as `authentication` metadata with every call when not empty."""
+
+    hosts: tuple[HostRule, ...] = field(default=())
+    """Which processes of this host are known, and as what."""
+
+    scan_interval_s: float = 2.0
+    """Seconds between looks at /proc. Shorter sees new processes sooner."""
+
+    heartbeat_interval_s: float = 20.0
+    """Seconds between heartbeats of known processes."""
+
+    poll_interval_s: float = 2.0
+    """Seconds between questions for tasks."""
+
+    report_interval_s: float = 2.0
+    """Seconds between drains of the kernel's counters."""
+
+    outbox_limit: int = 1500
+    """Collections held while the backend is away; beyond it the oldest are dropped and counted."""

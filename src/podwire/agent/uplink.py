@@ -1,0 +1,132 @@
+"""
+The agent's line to a backend, ours or a real OAP (contract 1).
+
+In: processes and collections.  Out: gRPC calls; answers as model values.
+Every failed call is an `Unreachable`, and every caller tries again at its next tick.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import grpc
+
+from podwire.model.meter import Collection
+from podwire.model.process import Process
+from podwire.wire.error import Malformed
+from podwire.wire.gen.skywalking import (
+    meter_pb2_grpc,
+    process_pb2,
+    process_pb2_grpc,
+    profile_pb2,
+    profile_pb2_grpc,
+)
+from podwire.wire.meter import collection_message
+from podwire.wire.process import entity_of, ping_message, properties_message
+from podwire.wire.task import Order, order_of
+
+CALL_TIMEOUT_S = 10.0
+
+
+class Unreachable(ConnectionError):
+    """The backend did not answer; the operator must start it or correct its address."""
+
+
+class Uplink(Protocol):
+    """What the agent needs of a backend."""
+
+    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+        """Make processes known; ids by pid, for those that were accepted."""
+
+    async def keep_alive(self, processes: Sequence[Process]) -> None:
+        """Say that these still live."""
+
+    async def poll(self, since_ms: int) -> Sequence[Order]:
+        """Network tasks updated after `since_ms`."""
+
+    async def send(self, collections: Sequence[Collection]) -> None:
+        """Deliver meters; all of them or `Unreachable`."""
+
+
+class GrpcUplink:
+    """One channel for everything, connected when first used."""
+
+    def __init__(self, backend: str, agent_id: str, *, token: str = "") -> None:
+        self._backend = backend
+        self._agent_id = agent_id
+        self._metadata = (("authentication", token),) if token else ()
+        self._channel = grpc.aio.insecure_channel(
+            backend,
+            options=[
+                ("grpc.initial_reconnect_backoff_ms", 200),
+                ("grpc.min_reconnect_backoff_ms", 200),
+                ("grpc.max_reconnect_backoff_ms", 2000),
+            ],
+        )
+        self._processes = process_pb2_grpc.EBPFProcessServiceStub(self._channel)
+        self._tasks = profile_pb2_grpc.EBPFProfilingServiceStub(self._channel)
+        self._meters = meter_pb2_grpc.MeterReportServiceStub(self._channel)
+
+    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+        request = process_pb2.EBPFProcessReportList(
+            processes=map(properties_message, processes), ebpfAgentID=self._agent_id
+        )
+        answer = await self._call(self._processes.reportProcesses, request)
+        return dict(_accepted(processes, answer.processes))
+
+    async def keep_alive(self, processes: Sequence[Process]) -> None:
+        request = process_pb2.EBPFProcessPingPkgList(
+            processes=map(ping_message, processes), ebpfAgentID=self._agent_id
+        )
+        await self._call(self._processes.keepAlive, request)
+
+    async def poll(self, since_ms: int) -> Sequence[Order]:
+        request = profile_pb2.EBPFProfilingTaskQuery(
+            roverInstanceId=self._agent_id, latestUpdateTime=since_ms
+        )
+        answer = await self._call(self._tasks.queryTasks, request)
+        return [order for command in answer.commands if (order := _try_order(command))]
+
+    async def send(self, collections: Sequence[Collection]) -> None:
+        if collections:
+            messages = iter([collection_message(collection) for collection in collections])
+            await self._call(self._meters.collectBatch, messages)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close(grace=None)
+
+    async def _call(self, method: Any, request: object) -> Any:
+        try:
+            return await method(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise Unreachable(f"{self._backend}: {error.code().name}: {error.details()}") from error
+
+
+def _try_order(command: Any) -> Order | None:
+    try:
+        return order_of(command)
+    except Malformed:
+        return None
+
+
+def _accepted(
+    processes: Sequence[Process], answers: Sequence[process_pb2.EBPFProcessDownstream]
+) -> Iterator[tuple[int, str]]:
+    """An answer belongs to the process with its pid and entity; labels compare sorted."""
+    wanted = {(process.pid, _comparable(process)): process.pid for process in processes}
+    for answer in answers:
+        kind = answer.WhichOneof("process")
+        inner = answer.hostProcess if kind == "hostProcess" else answer.k8sProcess
+        entity = entity_of(inner.entityMetadata)
+        key = (
+            inner.pid,
+            (entity.layer, entity.service, entity.instance, entity.process, *sorted(entity.labels)),
+        )
+        if key in wanted:
+            yield wanted[key], answer.processId
+
+
+def _comparable(process: Process) -> tuple[str, ...]:
+    entity = process.entity
+    labels = sorted(entity.labels)
+    return entity.layer, entity.service, entity.instance, entity.process, *labels

@@ -1,0 +1,60 @@
+"""
+The tasks this agent runs, and so the processes it measures.
+
+In: orders from polls.  Out: the set of pids to watch, now.
+A task follows its instance: processes that appear while it runs are measured too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from podwire.agent.registry import Registry
+from podwire.wire.task import Order
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    order: Order
+    instances: frozenset[tuple[str, str]]
+
+
+class Work:
+    """Orders by task id; the same id again extends a task or corrects its rules."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._runs: dict[str, _Run] = {}
+        self.latest_update_ms = 0
+        """The newest update seen: polls ask for what came after it."""
+
+    def take(self, orders: Iterable[Order]) -> None:
+        """Take over what a poll brought."""
+        for order in orders:
+            known = self._runs.get(order.task.task_id)
+            instances = known.instances if known else frozenset[tuple[str, str]]()
+            self._runs[order.task.task_id] = _Run(order, instances)
+            self.latest_update_ms = max(self.latest_update_ms, order.task.update_ms)
+
+    def pids(self, now_ms: int) -> frozenset[int]:
+        """Every process that a running task wants measured; ended tasks are forgotten."""
+        self._runs = {
+            task_id: self._resolved(run)
+            for task_id, run in self._runs.items()
+            if run.order.task.end_ms > now_ms
+        }
+        instances = {
+            instance
+            for run in self._runs.values()
+            if run.order.task.start_ms <= now_ms
+            for instance in run.instances
+        }
+        return frozenset(self._registry.pids_of(instances))
+
+    def _resolved(self, run: _Run) -> _Run:
+        found = self._registry.instances_of(run.order.process_ids)
+        return replace(run, instances=run.instances | found)
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """Tasks that have not ended."""
+        return tuple(self._runs)

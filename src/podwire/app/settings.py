@@ -1,0 +1,217 @@
+"""
+Configuration files become settings: YAML with `${NAME:default}` taken from the environment.
+
+In: a path and the environment.  Out: settings values.  A mistake is a `ConfigError` that names the
+file, the key and what is expected; nothing is started on a file that is half understood.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from podwire.agent.settings import AgentSettings
+from podwire.discovery.host import HostRule
+
+VARIABLE = re.compile(r"\$\{(\w+)(?::([^}]*))?\}")
+
+
+class ConfigError(ValueError):
+    """The operator must correct a setting; the message says which and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """Where the backend listens, keeps its data, and which rules it follows."""
+
+    grpc: str = "127.0.0.1:11800"
+    """HOST:PORT for agents."""
+
+    http: str = "127.0.0.1:12800"
+    """HOST:PORT for GraphQL and the page."""
+
+    storage: str = "chdb:////var/lib/podwire/store"
+    """`chdb:///PATH` for the embedded engine, `http://HOST:PORT/DATABASE` for a ClickHouse."""
+
+    rules: Path | None = None
+    """Folder of MAL rule files; the shipped one when not given."""
+
+    active_rules: tuple[str, ...] = ("network-profiling",)
+    """Names of rule files without `.yaml`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a configuration file may say."""
+
+    backend: BackendSettings = field(default_factory=BackendSettings)
+    agent: AgentSettings = field(default_factory=AgentSettings)
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in a file; the defaults when there is none. Raises `ConfigError`."""
+    if path is None:
+        return Settings()
+    try:
+        return _settings(_parse(path, environment))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _parse(path: Path, environment: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(substitute(path.read_text(), environment)) or {}
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
+    return _mapping(content, "the file")
+
+
+def substitute(text: str, environment: Mapping[str, str]) -> str:
+    """
+    Put environment variables in: `${NAME}` must be set, `${NAME:default}` need not.
+
+    >>> substitute("port: ${PORT:12800}", {})
+    'port: 12800'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        found = environment.get(name, default)
+        if found is None:
+            raise ConfigError(f"the environment variable {name} is not set and has no default")
+        return found
+
+    return VARIABLE.sub(value, text)
+
+
+def _settings(content: Mapping[str, Any]) -> Settings:
+    _only(content, {"backend", "agent", "agent-analyzer"}, "the file")
+    backend = _backend(content)
+    return Settings(backend=backend, agent=_agent(_mapping(content.get("agent") or {}, "agent")))
+
+
+def _backend(content: Mapping[str, Any]) -> BackendSettings:
+    section = _mapping(content.get("backend") or {}, "backend")
+    active = _active_rules(_mapping(content.get("agent-analyzer") or {}, "agent-analyzer"))
+    readers: dict[str, Reader] = {"grpc": _text, "http": _text, "storage": _text, "rules": _path}
+    settings = _fill(BackendSettings(), section, readers, "backend")
+    return replace(settings, active_rules=active) if active is not None else settings
+
+
+def _active_rules(section: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """OAP's way to say it: the section that `selector` names holds the list, comma-separated."""
+    if not section:
+        return None
+    selector = _text(section.get("selector", "default"), "agent-analyzer.selector")
+    if selector in ("-", ""):
+        return ()
+    if selector not in section:
+        raise ConfigError(f"agent-analyzer.selector is {selector!r}, but there is no such section")
+    chosen = _mapping(section[selector] or {}, f"agent-analyzer.{selector}")
+    names = chosen.get("meterAnalyzerActiveFiles")
+    if names is None:
+        return None
+    text = _text(names, f"agent-analyzer.{selector}.meterAnalyzerActiveFiles")
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _agent(section: Mapping[str, Any]) -> AgentSettings:
+    readers: dict[str, Reader] = {
+        "backend": _text,
+        "token": _text,
+        "hosts": _hosts,
+        "scan_interval_s": _seconds,
+        "heartbeat_interval_s": _seconds,
+        "poll_interval_s": _seconds,
+        "report_interval_s": _seconds,
+        "outbox_limit": _count,
+    }
+    return _fill(AgentSettings(), section, readers, "agent")
+
+
+def _hosts(value: Any, where: str) -> tuple[HostRule, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{where} must be a list of rules")
+    return tuple(
+        _host(_mapping(rule, f"{where}[{n}]"), f"{where}[{n}]") for n, rule in enumerate(value)
+    )
+
+
+def _host(rule: Mapping[str, Any], where: str) -> HostRule:
+    if "service" not in rule:
+        raise ConfigError(f"{where}.service is required")
+    if not rule.keys() & {"executable", "command_line", "cgroup", "unit"}:
+        raise ConfigError(f"{where} needs one of executable, command_line, cgroup and unit")
+    readers: dict[str, Reader] = dict.fromkeys(
+        ("service", "instance", "process", "layer", "unit"), _text
+    )
+    readers |= dict.fromkeys(("executable", "command_line", "cgroup"), _pattern)
+    readers["labels"] = _labels
+    return _fill(HostRule(service=""), rule, readers, where)
+
+
+Reader = Callable[[Any, str], Any]
+Value = TypeVar("Value", BackendSettings, AgentSettings, HostRule)
+
+
+def _fill(
+    defaults: Value, section: Mapping[str, Any], readers: Mapping[str, Reader], where: str
+) -> Value:
+    _only(section, readers.keys(), where)
+    assert readers.keys() <= {each.name for each in fields(defaults)}  # noqa: S101 - our own table
+    read = {key: readers[key](value, f"{where}.{key}") for key, value in section.items()}
+    return replace(defaults, **read)
+
+
+def _only(section: Mapping[str, Any], allowed: Any, where: str) -> None:
+    unknown = sorted(set(map(str, section)) - set(allowed))
+    if unknown:
+        known = ", ".join(sorted(allowed))
+        raise ConfigError(f"unknown key {unknown[0]!r} in {where}; known are {known}")
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where} must be a mapping of keys to values")
+    return value
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ConfigError(f"{where} must be text")
+
+
+def _path(value: Any, where: str) -> Path:
+    return Path(_text(value, where))
+
+
+def _seconds(value: Any, where: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= 3600:
+        return float(value)
+    raise ConfigError(f"{where} must be a number of seconds between 0.1 and 3600")
+
+
+def _count(value: Any, where: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise ConfigError(f"{where} must be a positive whole number")
+
+
+def _pattern(value: Any, where: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_text(value, where))
+    except re.error as error:
+        raise ConfigError(f"{where} is not a regular expression: {error}") from error
+
+
+def _labels(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(label, str) for label in value):
+        return tuple(value)
+    raise ConfigError(f"{where} must be a list of texts")

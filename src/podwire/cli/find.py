@@ -1,0 +1,49 @@
+"""
+Names that people type become the backend's own.
+
+In: names of services, instances and processes.  Out: ids and entities; an unknown name is refused
+with those that exist.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from podwire.model.identity import instance_id, service_id
+from podwire.wire.graphql import Refused, ask
+
+TIME = "query { getTimeInfo { timezone currentTimestamp } }"
+SERVICES = "query { listServices { id name } }"
+INSTANCES = """
+query ($duration: Duration!, $serviceId: ID!) {
+  listInstances(duration: $duration, serviceId: $serviceId) { id name }
+}
+"""
+
+
+def window(address: str, minutes: int) -> dict[str, str]:
+    """The last minutes up to now, as a `Duration` in the backend's own time zone."""
+    info = ask(address, TIME)["getTimeInfo"]
+    zone = info["timezone"]
+    offset_s = int(zone[0] + "1") * (int(zone[1:3]) * 3600 + int(zone[3:5]) * 60)
+    end_s = info["currentTimestamp"] // 1000 + offset_s
+    return {"start": _minute(end_s - minutes * 60), "end": _minute(end_s), "step": "MINUTE"}
+
+
+def _minute(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H%M", time.gmtime(seconds))
+
+
+def instance(address: str, service: str, name: str, duration: Mapping[str, str]) -> str:
+    """The id of an instance; `Refused` names what exists when it does not."""
+    _exists("service", service, ask(address, SERVICES)["listServices"])
+    identity = service_id(service)
+    there = ask(address, INSTANCES, {"duration": dict(duration), "serviceId": identity})
+    _exists("instance", name, there["listInstances"])
+    return instance_id(identity, name)
+
+
+def _exists(what: str, name: str, there: Sequence[Mapping[str, Any]]) -> None:
+    names = sorted(each["name"] for each in there)
+    if name not in names:
+        raise Refused(f"there is no {what} {name!r}; there are: {', '.join(names) or 'none yet'}")

@@ -1,0 +1,92 @@
+"""
+One way out for every command: a table for people, JSON or YAML for programs.
+
+In: rows.  Out: standard output; messages for people go to standard error.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from podwire.wire.graphql import Refused, Unanswered
+
+OK, REFUSED, UNUSABLE = 0, 1, 2
+"""Exit codes: done; the answer is no; the operator must change something first."""
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Format = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
+Address = Annotated[
+    str,
+    typer.Option("--address", envvar="PODWIRE_ADDRESS", help="Where the backend answers GraphQL."),
+]
+ADDRESS = "http://127.0.0.1:12800"
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]], output: Output, *, columns: Sequence[str], empty: str
+) -> None:
+    """Print rows; a table shows the named columns, the other forms everything."""
+    if output is Output.JSON:
+        print(json.dumps(list(rows), indent=2))  # noqa: T201
+    elif output is Output.YAML:
+        print(yaml.safe_dump(list(rows), sort_keys=False), end="")  # noqa: T201
+    elif rows:
+        Console().print(_table(rows, columns))
+    else:
+        errors.print(empty)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        is_number = all(isinstance(row.get(column), int | float) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+@contextmanager
+def exit_codes(*unusable: type[Exception]) -> Iterator[None]:
+    """Turn what an operator can mend into one message and an exit code."""
+    mendable: tuple[type[Exception], ...] = (Unanswered, *unusable)
+    try:
+        yield
+    except Refused as error:
+        fail(str(error), REFUSED)
+    except mendable as error:
+        fail(str(error), UNUSABLE)
+
+
+def fail(message: str, code: int) -> None:
+    """Say one thing on standard error and end."""
+    errors.print(f"podwire: {message}", markup=False)
+    raise typer.Exit(code)
+
+
+__all__ = ["ADDRESS", "Address", "Format", "Output", "exit_codes", "fail", "show"]

@@ -1,0 +1,122 @@
+"""
+Tasks on the wire: the command an agent polls for (contract 1.5).
+
+In: `model.NetworkTask` with its process ids, or a `Command`.  Out: the other one.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.wire.error import Malformed
+from podwire.wire.gen.skywalking import command_pb2, common_pb2
+
+COMMAND = "EBPFProfilingTaskQuery"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A task as an agent gets it: the processes are named by id, the instance is not."""
+
+    task: NetworkTask
+    process_ids: tuple[str, ...]
+
+
+def task_command(task: NetworkTask, process_ids: Sequence[str]) -> command_pb2.Command:
+    """The command that makes an agent run the task on these processes."""
+    arguments = {
+        "TaskId": task.task_id,
+        "ProcessId": ",".join(process_ids),
+        "TaskUpdateTime": str(task.update_ms),
+        "TriggerType": "FIXED_TIME",
+        "TargetType": "NETWORK",
+        "TaskStartTime": str(task.start_ms),
+        "ExtensionConfigJSON": extension_text(task.rules),
+        "FixedTriggerDuration": str(task.duration_s),
+    }
+    pairs = [common_pb2.KeyStringValuePair(key=k, value=v) for k, v in arguments.items()]
+    return command_pb2.Command(command=COMMAND, args=pairs)
+
+
+def order_of(command: command_pb2.Command) -> Order | None:
+    """
+    The order in a command; None for a command or a kind of task that is not ours.
+
+    Raises `Malformed` when an argument is missing or unreadable.
+    """
+    arguments = {pair.key: pair.value for pair in command.args}
+    if command.command != COMMAND or arguments.get("TargetType") != "NETWORK":
+        return None
+    try:
+        task = NetworkTask(
+            task_id=arguments["TaskId"],
+            service_id="",
+            instance_id="",
+            start_ms=int(arguments["TaskStartTime"]),
+            duration_s=int(arguments["FixedTriggerDuration"]),
+            update_ms=int(arguments["TaskUpdateTime"]),
+            rules=rules_of(arguments["ExtensionConfigJSON"]),
+        )
+        return Order(task, tuple(arguments["ProcessId"].split(",")))
+    except KeyError as error:
+        raise Malformed(f"command {COMMAND} lacks the argument {error}") from error
+    except ValueError as error:
+        raise Malformed(f"command {COMMAND}: {error}") from error
+
+
+def extension_text(rules: Sequence[SamplingRule]) -> str:
+    """The sampling rules as JSON, absent values left out; `null` when there are none."""
+    if not rules:
+        return "null"
+    return json.dumps({"NetworkSamplings": [_rule_json(rule) for rule in rules]})
+
+
+def _rule_json(rule: SamplingRule) -> dict[str, Any]:
+    settings = rule.settings
+    return _without_none(
+        {
+            "URIRegex": rule.uri_regex,
+            "MinDuration": rule.min_duration_ms,
+            "When4xx": rule.when_4xx,
+            "When5xx": rule.when_5xx,
+            "Settings": _without_none(
+                {
+                    "RequireCompleteRequest": settings.require_complete_request,
+                    "MaxRequestSize": settings.max_request_size,
+                    "RequireCompleteResponse": settings.require_complete_response,
+                    "MaxResponseSize": settings.max_response_size,
+                }
+            ),
+        }
+    )
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def rules_of(text: str) -> tuple[SamplingRule, ...]:
+    """The sampling rules in an `ExtensionConfigJSON`; ValueError when it is not one."""
+    config = json.loads(text) or {}
+    try:
+        return tuple(_rule_of(rule) for rule in config.get("NetworkSamplings") or ())
+    except (AttributeError, TypeError) as error:
+        raise ValueError("ExtensionConfigJSON does not have the shape of sampling rules") from error
+
+
+def _rule_of(rule: Mapping[str, Any]) -> SamplingRule:
+    settings = rule.get("Settings") or {}
+    return SamplingRule(
+        uri_regex=rule.get("URIRegex"),
+        min_duration_ms=rule.get("MinDuration"),
+        when_4xx=bool(rule.get("When4xx")),
+        when_5xx=bool(rule.get("When5xx")),
+        settings=SamplingSettings(
+            require_complete_request=bool(settings.get("RequireCompleteRequest")),
+            require_complete_response=bool(settings.get("RequireCompleteResponse")),
+            max_request_size=settings.get("MaxRequestSize"),
+            max_response_size=settings.get("MaxResponseSize"),
+        ),
+    )

@@ -1,0 +1,132 @@
+"""Flows become the meters and labels that Rover would send."""
+
+from podwire.agent.report import Named, collections
+from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role
+from podwire.model.meter import Collection, Histogram, Single
+from podwire.model.process import Entity
+
+GATEWAY = Entity(layer="K8S_SERVICE", service="shop", instance="pod-0", process="gateway")
+ORDERS = Entity(layer="K8S_SERVICE", service="shop", instance="pod-0", process="orders")
+OTHER = Entity(layer="K8S_SERVICE", service="shop", instance="pod-1", process="orders")
+NAMED = {1: Named(GATEWAY, "gateway-id"), 2: Named(ORDERS, "orders-id"), 3: Named(OTHER, "x")}
+
+
+def flow(peer: Peer, *, pid: int = 1, role: Role = Role.CLIENT, **rest: object) -> Flow:
+    """A flow with one write of 10 bytes unless said otherwise."""
+    http = rest.get("http")
+    operations = rest.get("operations") or {"write": Operation(count=1, bytes=10, time=100)}
+    key = FlowKey(pid, "10.0.0.1", peer, role, Protocol.HTTP1, tls=False)
+    assert isinstance(operations, dict)
+    assert http is None or isinstance(http, Http)
+    return Flow(key, operations, http)
+
+
+def report(*flows: Flow) -> list[Collection]:
+    """All collections of one drain on a host with the address 10.0.0.99."""
+    return collections(flows, NAMED, host_addresses={"10.0.0.99"}, timestamp_ms=5)
+
+
+def labels(found: list[Collection]) -> tuple[tuple[str, str], ...]:
+    """The labels of the first meter."""
+    return found[0].meters[0].labels
+
+
+def test_labels_come_in_the_order_of_the_wire() -> None:
+    """Own process, peer, side, protocol, TLS."""
+    expected = (
+        ("client_process_id", "gateway-id"),
+        ("server_address", "10.0.0.7:80"),
+        ("side", "client"),
+        ("protocol", "http"),
+        ("is_ssl", "false"),
+    )
+
+    assert expected == labels(report(flow(Peer("10.0.0.7", 80))))
+
+
+def test_a_peer_in_the_same_instance_is_named() -> None:
+    """Two processes of one instance are paired."""
+    found = labels(report(flow(Peer("10.0.0.1", 80, pid=2))))
+
+    assert ("server_process_id", "orders-id") == found[1]
+
+
+def test_a_monitored_peer_in_another_instance_is_an_address() -> None:
+    """Ids cross the wire only inside one instance."""
+    found = labels(report(flow(Peer("10.0.0.7", 80, pid=3))))
+
+    assert ("server_address", "10.0.0.7:80") == found[1]
+
+
+def test_a_peer_on_this_host_is_local() -> None:
+    """Its address is one of the host's, a monitored socket's own, or loopback."""
+    for address in ("10.0.0.99", "10.0.0.1", "127.0.0.1", "::1", "0.0.0.0"):
+        assert ("server_local", "true") == labels(report(flow(Peer(address, 80))))[1]
+
+
+def test_a_client_has_no_port_and_ipv6_no_brackets() -> None:
+    """Readers cut at the last colon."""
+    found = labels(report(flow(Peer("fd00::5", 0), role=Role.SERVER)))
+
+    assert (("server_process_id", "gateway-id"), ("client_address", "fd00::5:0")) == found[:2]
+
+
+def test_flows_with_equal_labels_are_one_set_of_meters() -> None:
+    """Two workers of one name that talk to one peer: averages weigh by count."""
+    named = {1: NAMED[1], 4: NAMED[1]}
+    slow = {"write": Operation(count=1, bytes=10, time=900)}
+    fast = {"write": Operation(count=3, bytes=30, time=300)}
+    peer = Peer("10.0.0.7", 80)
+    flows = [flow(peer, operations=slow), flow(peer, pid=4, operations=fast)]
+
+    (found,) = collections(flows, named, host_addresses=(), timestamp_ms=5)
+
+    values = {meter.name: meter.value for meter in found.meters if isinstance(meter, Single)}
+    assert {
+        "rover_net_p_client_write_counts_counter": 4,
+        "rover_net_p_client_write_bytes_counter": 40,
+        "rover_net_p_client_write_exe_time_counter": 300.0,
+    } == values
+
+
+def test_http_is_counted_by_status_and_averaged_by_response() -> None:
+    """The side stands in the names of durations alone."""
+    http = Http(requests=4, request_bytes=400, responses={200: 1, 404: 3}, response_bytes=800,
+                duration_ns=8_000_000)  # fmt: skip
+
+    (found,) = report(flow(Peer("10.0.0.7", 80), role=Role.SERVER, operations={"write": Operation()}, http=http))  # fmt: skip  # noqa: E501
+
+    values = [
+        (meter.name, dict(meter.labels).get("code"), meter.value)
+        for meter in found.meters
+        if isinstance(meter, Single)
+    ]
+    assert [
+        ("rover_net_p_http1_request_counter", None, 4),
+        ("rover_net_p_http1_response_status_counter", "200", 1),
+        ("rover_net_p_http1_response_status_counter", "404", 3),
+        ("rover_net_p_http1_request_package_size_avg", None, 100.0),
+        ("rover_net_p_http1_response_package_size_avg", None, 200.0),
+        ("rover_net_p_http1_server_duration_avg", None, 2.0),
+    ] == values
+
+
+def test_rtt_is_reported_as_write_rtt_in_microseconds() -> None:
+    """Its histogram has the bounds of the nanosecond one divided by a thousand."""
+    buckets = (0, 1, *[0] * 32)
+    rtt = {"rtt": Operation(count=1, time=12, buckets=buckets)}
+
+    (found,) = report(flow(Peer("10.0.0.7", 80), operations=rtt))
+
+    counts, average, histogram = found.meters
+    assert "rover_net_p_client_write_rtt_counts_counter" == counts.name
+    assert Single("rover_net_p_client_write_rtt_exe_time_counter", average.labels, 12.0) == average
+    assert isinstance(histogram, Histogram)
+    assert "rover_net_p_client_write_rtt_histogram" == histogram.name
+    assert [(10.0, 1)] == [bucket for bucket in histogram.buckets if bucket[1]]
+    assert 34 == len(histogram.buckets)
+
+
+def test_a_process_without_a_name_is_left_out() -> None:
+    """Nobody could say whose numbers they are."""
+    assert [] == report(flow(Peer("10.0.0.7", 80), pid=77))
