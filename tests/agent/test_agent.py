@@ -1,0 +1,229 @@
+"""The agent runs a task from the first poll to the last window."""
+
+import asyncio
+from collections.abc import Collection as Pids
+from collections.abc import Mapping, Sequence
+
+from podwire.agent.agent import Agent
+from podwire.agent.settings import AgentSettings
+from podwire.agent.source import FlowSource
+from podwire.agent.uplink import Unreachable, Uplink
+from podwire.model.flow import Flow, FlowKey, Operation, Peer, Protocol, Role
+from podwire.model.meter import Collection
+from podwire.model.process import DetectType, Entity, Process
+from podwire.model.task import NetworkTask
+from podwire.wire.task import Order
+
+FAST = AgentSettings(
+    scan_interval_s=0.1, heartbeat_interval_s=0.1, poll_interval_s=0.1, report_interval_s=0.1
+)
+NOW_MS = 1_000_000
+
+
+def process(pid: int, name: str, *, start_ticks: int = 1) -> Process:
+    """A process of the one instance."""
+    entity = Entity(layer="OS_LINUX", service="shop", instance="pod", process=name)
+    return Process(pid=pid, start_ticks=start_ticks, entity=entity, detect_type=DetectType.VM)
+
+
+class Host:
+    """A scanner whose processes the test chooses."""
+
+    def __init__(self, *processes: Process) -> None:
+        self.processes = list(processes)
+
+    def scan(self) -> Sequence[Process]:
+        return list(self.processes)
+
+
+class Kernel:
+    """A flow source: one write a drain for each watched process."""
+
+    def __init__(self) -> None:
+        self.watched: list[frozenset[int]] = []
+        self.is_closed = False
+
+    def watch(self, pids: Pids[int]) -> None:
+        self.watched.append(frozenset(pids))
+
+    def drain(self) -> Sequence[Flow]:
+        peer = Peer("10.1.1.1", 80)
+        return [
+            Flow(
+                FlowKey(pid, "10.0.0.1", peer, Role.CLIENT, Protocol.UNKNOWN, tls=False),
+                {"write": Operation(count=1)},
+            )
+            for pid in self.watched[-1]
+        ]
+
+    def losses(self) -> Mapping[str, int]:
+        return {"flows_full": 7}
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Backend:
+    """An uplink that hands out what the test puts in, and can go away."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.orders: list[Order] = []
+        self.calls: list[str] = []
+        self.got: list[Collection] = []
+
+    def _call(self, name: str) -> None:
+        if self.is_away:
+            raise Unreachable("away")
+        self.calls.append(name)
+
+    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+        self._call("report")
+        return {each.pid: f"id-{each.entity.process}" for each in processes}
+
+    async def keep_alive(self, processes: Sequence[Process]) -> None:
+        self._call("keep_alive")
+
+    async def poll(self, since_ms: int) -> Sequence[Order]:
+        self._call("poll")
+        return [order for order in self.orders if order.task.update_ms > since_ms]
+
+    async def send(self, collections: Sequence[Collection]) -> None:
+        self._call("send")
+        self.got += collections
+
+
+def order(*process_ids: str, update_ms: int = 1, duration_s: int = 600) -> Order:
+    """A task that started a second ago."""
+    task = NetworkTask(
+        task_id="t",
+        service_id="",
+        instance_id="",
+        start_ms=NOW_MS - 1000,
+        duration_s=duration_s,
+        update_ms=update_ms,
+    )
+    return Order(task, process_ids)
+
+
+class Stage:
+    """An agent between a host, a kernel and a backend that the test holds."""
+
+    def __init__(self, *processes: Process) -> None:
+        self.host, self.kernel, self.backend = Host(*processes), Kernel(), Backend()
+        self.now_ms = NOW_MS
+        source: FlowSource = self.kernel
+        uplink: Uplink = self.backend
+        self.agent = Agent(
+            FAST,
+            scanner=self.host,
+            source=source,
+            uplink=uplink,
+            now_ms=lambda: self.now_ms,
+            host_addresses=set,
+        )
+
+    async def __aenter__(self) -> "Stage":
+        self._running = asyncio.create_task(self.agent.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+
+    async def wait_watched(self, *pids: int) -> None:
+        """Until the kernel was told to watch exactly these."""
+        async with asyncio.timeout(5):
+            while not self.kernel.watched or self.kernel.watched[-1] != frozenset(pids):
+                await asyncio.sleep(0.01)
+
+    async def wait_polls(self, count: int) -> None:
+        """Until the agent has asked for tasks so many times more."""
+        target = self.backend.calls.count("poll") + count
+        async with asyncio.timeout(5):
+            while self.backend.calls.count("poll") < target:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_task_names_one_process_and_the_whole_instance_is_watched() -> None:
+    """Workers of the same name and processes that appear later are measured too."""
+    async with Stage(process(1, "gateway"), process(2, "gateway"), process(3, "orders")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1, 2, 3)
+
+        stage.host.processes.append(process(4, "cart"))
+        await stage.wait_watched(1, 2, 3, 4)
+
+
+async def test_without_a_task_nothing_is_watched() -> None:
+    """Idle costs nothing: the kernel is never asked."""
+    async with Stage(process(1, "gateway")) as stage:
+        await stage.wait_polls(3)
+
+        assert [] == stage.kernel.watched
+
+
+async def test_a_process_is_reported_before_it_is_kept_alive() -> None:
+    """Its service appears at once, not at the second heartbeat."""
+    async with Stage(process(1, "gateway")) as stage:
+        async with asyncio.timeout(5):
+            while "keep_alive" not in stage.backend.calls:
+                await asyncio.sleep(0.01)
+
+        assert stage.backend.calls.index("report") < stage.backend.calls.index("keep_alive")
+
+
+async def test_a_task_ends_by_itself_and_its_last_window_is_reported() -> None:
+    """At the end the kernel is told to watch nobody."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.now_ms += 700_000
+        await stage.wait_watched()
+
+    assert stage.backend.got
+    assert stage.kernel.is_closed
+
+
+async def test_a_new_update_of_the_same_task_extends_it() -> None:
+    """The same id runs on under its new end, without a pause."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.backend.orders = [order("id-gateway", update_ms=2, duration_s=1200)]
+        await stage.wait_polls(2)
+        stage.now_ms += 700_000
+        await stage.wait_polls(2)
+
+        assert [frozenset({1})] == stage.kernel.watched
+
+
+async def test_reports_wait_while_the_backend_is_away() -> None:
+    """Every drain arrives, in order, when it is back."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.backend.is_away = True
+        async with asyncio.timeout(5):
+            while stage.agent.statistics()["collection_waiting"] < 3:
+                await asyncio.sleep(0.01)
+        assert "send" not in stage.backend.calls[-1:]
+        stage.backend.is_away = False
+        async with asyncio.timeout(5):
+            while stage.agent.statistics()["collection_waiting"]:
+                await asyncio.sleep(0.01)
+
+        statistics = stage.agent.statistics()
+        assert statistics["flow_total"] == len(stage.backend.got)
+        assert 7 == statistics["lost_flows_full_total"]
+
+
+async def test_a_reused_pid_is_another_process() -> None:
+    """A pid with another start time is reported anew."""
+    async with Stage(process(1, "gateway")) as stage:
+        async with asyncio.timeout(5):
+            while stage.backend.calls.count("report") < 1:
+                await asyncio.sleep(0.01)
+            stage.host.processes = [process(1, "gateway", start_ticks=2)]
+            while stage.backend.calls.count("report") < 2:
+                await asyncio.sleep(0.01)

@@ -1,0 +1,54 @@
+"""Reports wait for a backend that is away, up to a limit."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from podwire.agent.outbox import Outbox
+from podwire.agent.uplink import Unreachable
+from podwire.model.meter import Collection
+
+
+class Line:
+    """The send half of an uplink that can be cut."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self.got: list[int] = []
+
+    async def send(self, collections: Sequence[Collection]) -> None:
+        if self.is_cut:
+            raise Unreachable("cut")
+        self.got += [each.timestamp_ms for each in collections]
+
+
+def numbered(*numbers: int) -> list[Collection]:
+    """Collections told apart by their timestamp."""
+    return [Collection("s", "i", number, ()) for number in numbers]
+
+
+async def test_what_waited_is_sent_in_order() -> None:
+    """After the line is back, nothing is missing and nothing comes twice."""
+    line, outbox = Line(), Outbox(10)
+    line.is_cut = True
+    outbox.put(numbered(1, 2, 3))
+    with pytest.raises(Unreachable):
+        await outbox.deliver(line, at_once=2)  # type: ignore[arg-type]
+    outbox.put(numbered(4))
+    line.is_cut = False
+
+    await outbox.deliver(line, at_once=2)  # type: ignore[arg-type]
+
+    assert [1, 2, 3, 4] == line.got
+    assert (4, 0, 0) == (outbox.sent, outbox.dropped, len(outbox))
+
+
+async def test_beyond_the_limit_the_oldest_go_and_are_counted() -> None:
+    """Memory is bounded; the loss is a number."""
+    line, outbox = Line(), Outbox(2)
+    outbox.put(numbered(1, 2, 3))
+
+    await outbox.deliver(line)  # type: ignore[arg-type]
+
+    assert [2, 3] == line.got
+    assert 1 == outbox.dropped

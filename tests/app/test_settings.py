@@ -1,0 +1,76 @@
+"""Configuration is understood whole or refused with one clear sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from podwire.app.settings import ConfigError, Settings, load
+
+SEED = """
+agent-analyzer:
+  selector: ${SW_AGENT_ANALYZER:default}
+  default:
+    meterAnalyzerActiveFiles: ${SW_METER_ANALYZER_ACTIVE_FILES:network-profiling}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    """A configuration file with this text."""
+    path = folder / "podwire.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    """Nothing needs to be configured to start."""
+    assert Settings() == load(None)
+
+
+def test_rules_are_activated_as_oap_spells_it(tmp_path: Path) -> None:
+    """The document's own snippet is valid configuration."""
+    assert ("network-profiling",) == load(written(tmp_path, SEED), {}).backend.active_rules
+
+
+def test_the_environment_wins_over_the_default(tmp_path: Path) -> None:
+    """Several files are separated by commas."""
+    environment = {"SW_METER_ANALYZER_ACTIVE_FILES": "network-profiling, mine"}
+
+    settings = load(written(tmp_path, SEED), environment)
+    assert ("network-profiling", "mine") == settings.backend.active_rules
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("backend: {grcp: 'x:1'}", "unknown key 'grcp' in backend; known are grpc, http"),
+        ("backend: [1]", "backend must be a mapping"),
+        ("bakend: {}", "unknown key 'bakend'"),
+        ("a: [", "not YAML"),
+        ("backend: {grpc: '${NOWHERE}'}", "environment variable NOWHERE is not set"),
+        ("agent: {scan_interval_s: 0}", "agent.scan_interval_s must be a number of seconds"),
+        ("agent: {outbox_limit: -1}", "agent.outbox_limit must be a positive whole number"),
+        ("agent: {hosts: [{service: s}]}", r"agent.hosts\[0\] needs one of executable"),
+        ("agent: {hosts: [{unit: u}]}", r"agent.hosts\[0\].service is required"),
+        (
+            "agent: {hosts: [{service: s, command_line: '('}]}",
+            r"agent.hosts\[0\].command_line is not a regular expression",
+        ),
+        ("agent-analyzer: {selector: other}", "no such section"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_place(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    """It names the file, the key and what is expected."""
+    path = written(tmp_path, text)
+
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        load(path, {})
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The operator sees which path was tried."""
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+        load(tmp_path / "nowhere.yaml")
