@@ -1,0 +1,99 @@
+/**
+ * The operations of the page: SkyWalking's GraphQL for network profiling.
+ */
+
+import type { Topology } from "../model/graph";
+import type { Answers } from "../model/headline";
+import type { ExpressionAnswer } from "../model/series";
+import type { SamplingRule, Task } from "../model/task";
+import type { Duration } from "../model/time";
+import { buildBatch, readBatch, type Wanted } from "./batch";
+import type { Ask } from "./graphql";
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+export interface Clock {
+  timezone: string | null;
+  currentTimestamp: number;
+}
+
+export interface ProcessFact {
+  id: string;
+  name: string;
+  detectType: string;
+  labels: string[];
+  attributes: { name: string; value: string }[];
+}
+
+export interface Pod {
+  time: Clock;
+  topology: Topology;
+  tasks: Task[];
+  processes: ProcessFact[];
+}
+
+export interface Verdict {
+  status: boolean;
+  errorReason: string | null;
+}
+
+const TIME = "time: getTimeInfo { timezone currentTimestamp }";
+
+export function loadServices(ask: Ask, signal?: AbortSignal) {
+  const query = `query Services { ${TIME} services: listServices { id name } }`;
+  return ask<{ time: Clock; services: Named[] }>(query, {}, signal);
+}
+
+export function loadPods(ask: Ask, serviceId: string, duration: Duration, signal?: AbortSignal) {
+  const query = `query Pods($serviceId: ID!, $duration: Duration!) {
+    pods: listInstances(serviceId: $serviceId, duration: $duration) { id name }
+  }`;
+  return ask<{ pods: Named[] }>(query, { serviceId, duration }, signal);
+}
+
+const POD = `query Pod($podId: ID!, $duration: Duration!) {
+  ${TIME}
+  topology: getProcessTopology(serviceInstanceId: $podId, duration: $duration) {
+    nodes { id name serviceId serviceName serviceInstanceId serviceInstanceName isReal }
+    calls { id source target detectPoints sourceComponents targetComponents }
+  }
+  tasks: queryEBPFProfilingTasks(serviceInstanceId: $podId, targets: [NETWORK]) {
+    taskId serviceInstanceId taskStartTime fixedTriggerDuration createTime
+  }
+  processes: listProcesses(instanceId: $podId, duration: $duration) {
+    id name detectType labels attributes { name value }
+  }
+}`;
+
+export function loadPod(ask: Ask, podId: string, duration: Duration, signal?: AbortSignal) {
+  return ask<Pod>(POD, { podId, duration }, signal);
+}
+
+export async function runExpressions(
+  ask: Ask,
+  wanted: Wanted[],
+  duration: Duration,
+  signal?: AbortSignal,
+): Promise<Answers[]> {
+  if (wanted.length === 0) return [];
+  const { query, variables } = buildBatch(wanted, duration);
+  return readBatch(wanted, await ask<Record<string, ExpressionAnswer>>(query, variables, signal));
+}
+
+export async function createTask(ask: Ask, podId: string, samplings: SamplingRule[]) {
+  const mutation = `mutation Create($request: EBPFProfilingNetworkTaskRequest!) {
+    result: createEBPFNetworkProfiling(request: $request) { status errorReason id }
+  }`;
+  const request = { instanceId: podId, samplings };
+  return (await ask<{ result: Verdict & { id: string | null } }>(mutation, { request })).result;
+}
+
+export async function keepTask(ask: Ask, taskId: string): Promise<Verdict> {
+  const mutation = `mutation Keep($taskId: ID!) {
+    result: keepEBPFNetworkProfiling(taskId: $taskId) { status errorReason }
+  }`;
+  return (await ask<{ result: Verdict }>(mutation, { taskId })).result;
+}

@@ -1,0 +1,45 @@
+/**
+ * The only file that knows ECharts' machinery: open a chart on an element, show, close.
+ */
+
+import { LineChart, type LineSeriesOption } from "echarts/charts";
+import {
+  GridComponent,
+  MarkAreaComponent,
+  TooltipComponent,
+  type GridComponentOption,
+  type MarkAreaComponentOption,
+  type TooltipComponentOption,
+} from "echarts/components";
+import { connect, init, use, type ComposeOption } from "echarts/core";
+import { CanvasRenderer } from "echarts/renderers";
+
+export type Option = ComposeOption<
+  LineSeriesOption | GridComponentOption | MarkAreaComponentOption | TooltipComponentOption
+>;
+export type LineOption = LineSeriesOption;
+
+export interface ChartHandle {
+  show: (option: Option) => void;
+  close: () => void;
+}
+
+/** Charts of one group share the crosshair. */
+const GROUP = "edge";
+
+use([LineChart, GridComponent, MarkAreaComponent, TooltipComponent, CanvasRenderer]);
+connect(GROUP);
+
+export function openChart(element: HTMLElement): ChartHandle {
+  const chart = init(element);
+  chart.group = GROUP;
+  const observer = new ResizeObserver(() => chart.resize());
+  observer.observe(element);
+  return {
+    show: (option) => chart.setOption(option, { replaceMerge: ["series"] }),
+    close: () => {
+      observer.disconnect();
+      chart.dispose();
+    },
+  };
+}
