@@ -25,6 +25,7 @@ FLAGS = (
 def choose_edge(page: Page, edge: str | None) -> None:
     """Open the panel of the edge and wait until its numbers have arrived."""
     if edge is None:
+        page.locator("[data-testid=edges] th button").first.click()
         page.locator("[data-testid=edges] tbody tr").first.click()
     else:
         source, target = edge.split(",")

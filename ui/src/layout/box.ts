@@ -21,7 +21,7 @@ export interface Point {
 export const NODE = { width: 148, height: 50 };
 export const HULL = { side: 30, top: 46, bottom: 30 };
 
-const PITCH = { column: 246, row: 96 };
+const PITCH = { column: 246, row: 112 };
 /** What the boundary adds between the pod and those outside. */
 const MOAT = 14;
 

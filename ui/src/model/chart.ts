@@ -110,7 +110,7 @@ function http(section: string, title: string, unit: Unit, names: string[], scale
     tip: "",
     lines: names.map((name) => ({
       expression: `${PREFIX}${name}${scale}`,
-      title: /request|response|client|server/.exec(name)?.[0] ?? name,
+      title: names.length > 1 ? (/request|response|client|server/.exec(name)?.[0] ?? name) : "",
       side: null,
     })),
   };

@@ -29,20 +29,29 @@ export interface Drawing {
   legend: { name: string; color: string; value: string }[];
 }
 
-export function optionOf(input: ChartInput, palette: Palette): Drawing {
+export function optionOf(
+  input: ChartInput,
+  palette: Palette,
+  isHovered: () => boolean = () => false,
+): Drawing {
   const strokes = strokesOf(input, palette);
   return {
-    legend: strokes.map((stroke) => legendOf(stroke, input)),
+    legend: strokes.filter(isTelling).map((stroke) => legendOf(stroke, input)),
     option: {
       animation: false,
       textStyle: { fontFamily: '"Inter Variable", sans-serif' },
       grid: { left: 38, right: 6, top: 8, bottom: 20 },
       xAxis: timeAxis(input, palette),
       yAxis: valueAxis(palette),
-      tooltip: tooltip(input, palette),
+      tooltip: tooltip(input, palette, isHovered),
       series: strokes.map((stroke, index) => line(input, stroke, index === 0, palette)),
     },
   };
+}
+
+/** Five ranks do not fit above a chart: the tooltip has them all. */
+function isTelling({ name }: Stroke): boolean {
+  return name !== "p75" && name !== "p90";
 }
 
 function legendOf({ name, color, points }: Stroke, { openMs }: ChartInput): Drawing["legend"][0] {
@@ -107,12 +116,12 @@ function line(input: ChartInput, stroke: Stroke, isFirst: boolean, palette: Pale
     name: stroke.name,
     data: stroke.points.map(({ timeMs, value }) => [timeMs, value]),
     color: stroke.color,
-    lineStyle: { width: 1.6 },
-    showSymbol: alone,
+    lineStyle: { width: isStack ? 0 : 1.6 },
+    showSymbol: alone && !isStack,
     symbol: "circle",
     symbolSize: 5,
     connectNulls: false,
-    ...(isStack && { stack: "all", areaStyle: { opacity: 0.35 } }),
+    ...(isStack && { stack: "all", areaStyle: { opacity: 0.55 } }),
     ...(isFirst && { markArea: openMinute(input, palette) }),
   };
 }
@@ -163,6 +172,7 @@ interface Hovered {
 function tooltip(
   { chart, zoneMinutes, openMs }: ChartInput,
   palette: Palette,
+  isHovered: () => boolean,
 ): NonNullable<Option["tooltip"]> {
   return {
     trigger: "axis",
@@ -172,6 +182,8 @@ function tooltip(
     padding: [6, 10],
     textStyle: { color: palette.text, fontSize: 11 },
     formatter: (hovered) => {
+      // The other charts of the group show the crosshair only.
+      if (!isHovered()) return "";
       const lines = (Array.isArray(hovered) ? hovered : [hovered]) as unknown as Hovered[];
       const timeMs = lines[0]?.value[0] ?? 0;
       const note = timeMs >= openMs ? " so far" : "";
