@@ -75,7 +75,8 @@ export function answer({ query, variables }: Request): { data: Record<string, un
   if (query.includes("keepEBPF")) return { data: { result: { status: true, errorReason: null } } };
   if (query.includes("listServices")) return { data: { time, services: [SERVICE] } };
   if (query.includes("listInstances")) return { data: { pods: [POD] } };
-  const topology = { nodes: NODES, calls: CALLS };
+  const isQuiet = process.env.QUIET === "1";
+  const topology = isQuiet ? { nodes: [], calls: [] } : { nodes: NODES, calls: CALLS };
   return { data: { time, topology, tasks, processes: NODES.filter((one) => one.isReal).map(fact) } };
 }
 
@@ -84,7 +85,8 @@ function fact(one: { id: string; name: string }, index: number) {
     { name: "pid", value: String(4211 + index) },
     { name: "command_line", value: `/usr/bin/${one.name} --config /etc/${one.name}.conf` },
   ];
-  return { ...one, detectType: "VM", labels: [], attributes };
+  const pod = { instanceId: POD.id, instanceName: POD.name };
+  return { ...one, ...pod, detectType: "VM", labels: [], attributes };
 }
 
 function metrics(query: string, variables: Record<string, unknown>): Record<string, unknown> {

@@ -2,7 +2,7 @@
  * The operations of the page: SkyWalking's GraphQL for network profiling.
  */
 
-import type { Topology } from "../model/graph";
+import type { Process, Topology } from "../model/graph";
 import type { Answers } from "../model/headline";
 import type { ExpressionAnswer } from "../model/series";
 import type { SamplingRule, Task } from "../model/task";
@@ -20,19 +20,11 @@ export interface Clock {
   currentTimestamp: number;
 }
 
-export interface ProcessFact {
-  id: string;
-  name: string;
-  detectType: string;
-  labels: string[];
-  attributes: { name: string; value: string }[];
-}
-
 export interface Pod {
   time: Clock;
   topology: Topology;
   tasks: Task[];
-  processes: ProcessFact[];
+  processes: Process[];
 }
 
 export interface Verdict {
@@ -64,7 +56,8 @@ const POD = `query Pod($podId: ID!, $duration: Duration!) {
     taskId serviceInstanceId taskStartTime fixedTriggerDuration createTime
   }
   processes: listProcesses(instanceId: $podId, duration: $duration) {
-    id name detectType labels attributes { name value }
+    id name serviceId serviceName instanceId instanceName
+    detectType labels attributes { name value }
   }
 }`;
 

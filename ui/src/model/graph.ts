@@ -84,6 +84,34 @@ export function describeNode(node: Node): string {
   return node.name === UNKNOWN_REMOTE ? "no name known" : "peer";
 }
 
+/** A process as `listProcesses` tells it. */
+export interface Process {
+  id: string;
+  name: string;
+  serviceId: string;
+  serviceName: string;
+  instanceId: string;
+  instanceName: string;
+  detectType: string;
+  labels: string[];
+  attributes: { name: string; value: string }[];
+}
+
+export function isReal(process: Process): boolean {
+  return process.detectType !== "VIRTUAL";
+}
+
+/** Until the first edge is seen, the pod's own processes are the picture. */
+export function withProcesses(topology: Topology, processes: Process[]): Topology {
+  if (topology.calls.length > 0) return topology;
+  return { nodes: processes.filter(isReal).map(toNode), calls: [] };
+}
+
+function toNode({ id, name, serviceId, serviceName, instanceId, instanceName }: Process): Node {
+  const pod = { serviceInstanceId: instanceId, serviceInstanceName: instanceName };
+  return { id, name, serviceId, serviceName, ...pod, isReal: true };
+}
+
 /** Sorted by name and id, so that equal answers in another order are equal graphs. */
 export function toGraph(topology: Topology): Graph {
   const nodes = [...topology.nodes].sort(byNameThenId);

@@ -6,6 +6,7 @@ import { isEncrypted, titleOf, type Edge, type Side } from "./graph";
 import type { Kind } from "./chart";
 import type { Tab } from "./link";
 import { isRunning, newestFirst, type Task } from "./task";
+import { formatCountdown } from "./unit";
 
 export type Stage = "task" | "agent" | "traffic" | "protocol" | "window";
 
@@ -17,7 +18,41 @@ export interface Reason {
 /** A first report takes the agent two polls and the minute's first write; then it is overdue. */
 const FIRST_REPORT_MS = 15_000;
 
-export function whyNoGraph(tasks: Task[], nowMs: number): Reason {
+/** What the page knows when it has no picture to draw; null: not asked yet. */
+export interface Known {
+  services: readonly unknown[] | null;
+  pods: readonly { name: string }[] | null;
+  pod: string;
+  tasks: Task[];
+  nowMs: number;
+}
+
+export function whyNoPicture({ services, pods, pod, tasks, nowMs }: Known): Notice {
+  if (services === null || pods === null) return { title: "", text: "" };
+  if (services.length === 0) return NO_SERVICE;
+  if (!pods.some((one) => one.name === pod)) return NO_POD;
+  return { title: "No edge yet", text: whyNoEdge(tasks, nowMs).text };
+}
+
+export interface Notice {
+  title: string;
+  /** Commands stand between backticks. */
+  text: string;
+}
+
+const NO_SERVICE: Notice = {
+  title: "No service has reported yet",
+  text:
+    "Start an agent on the host of your processes: `podwire agent --backend HOST:11800`. " +
+    "It appears here by itself.",
+};
+
+const NO_POD: Notice = {
+  title: "This pod has not reported in the last 30 minutes",
+  text: "Choose another one above, or wait: it appears here by itself.",
+};
+
+export function whyNoEdge(tasks: Task[], nowMs: number): Reason {
   const task = newestFirst(tasks)[0];
   if (!task)
     return { stage: "task", text: "Nothing is measured yet: start a task to watch this pod." };
@@ -29,7 +64,7 @@ export function whyNoGraph(tasks: Task[], nowMs: number): Reason {
   return {
     stage: "traffic",
     text:
-      `A task has run for ${Math.round(ageMs / 1000)} s and no report has arrived. ` +
+      `A task has run for ${formatCountdown(ageMs / 1000)} min and no report has arrived. ` +
       "Do these processes talk over TCP, and does their agent run? `podwire doctor` on its host tells.",
   };
 }

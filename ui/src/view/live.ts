@@ -14,11 +14,10 @@ import {
   runExpressions,
   type Clock,
   type Named,
-  type ProcessFact,
 } from "../api/network";
 import { draw, type Picture } from "../layout/picture";
 import { chartsOf } from "../model/chart";
-import { toGraph, type Edge, type Graph } from "../model/graph";
+import { toGraph, withProcesses, type Edge, type Graph, type Process } from "../model/graph";
 import { headlineExpressions, type Answers } from "../model/headline";
 import type { Selection, Tab } from "../model/link";
 import { newestFirst, type Task } from "../model/task";
@@ -37,7 +36,7 @@ export interface Live {
   graph: Graph | null;
   picture: Picture | null;
   tasks: Task[];
-  processes: ProcessFact[];
+  processes: Process[];
   traffic: ReadonlyMap<string, Traffic>;
   /** Answers of the selected edge's expressions. */
   answers: Answers;
@@ -150,12 +149,16 @@ async function renew(
   isSlow: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  if (isSlow || !live.services) await renewLists(live, selection, signal);
-  const pod = live.pods?.find((one) => one.name === selection.pod);
+  if (isSlow || !findPod(live, selection)) await renewLists(live, selection, signal);
+  const pod = findPod(live, selection);
   if (!pod) return;
   await renewPod(live, selection, pod.id, signal);
   await renewEdge(live, selection, signal);
   if (isSlow) await renewTraffic(live, signal);
+}
+
+function findPod(live: Live, selection: Selection): Named | null {
+  return live.pods?.find((one) => one.name === selection.pod) ?? null;
 }
 
 async function renewLists(live: Live, selection: Selection, signal: AbortSignal): Promise<void> {
@@ -192,7 +195,7 @@ async function renewPod(
   setClock(live, pod.time);
   live.tasks = newestFirst(pod.tasks);
   live.processes = pod.processes;
-  live.graph = toGraph(pod.topology);
+  live.graph = toGraph(withProcesses(pod.topology, pod.processes));
   live.picture = draw(live.graph, live.picture?.placement);
 }
 

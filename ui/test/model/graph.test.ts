@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isInside, protocolsOf, titleOf, toGraph } from "../../src/model/graph";
+import { isInside, protocolsOf, titleOf, toGraph, withProcesses, type Process } from "../../src/model/graph";
 import { call, edgeOf, node, SHOP, TOPOLOGY } from "../shop";
 
 test("every protocol of both ends is named once, the most telling first", () => {
@@ -28,6 +28,26 @@ test("a call without its node is left out", () => {
 test("real processes and the unknown local one are inside the pod", () => {
   const nodes = [node("a"), node("UNKNOWN_LOCAL", false), node("UNKNOWN_REMOTE", false)];
   expect(nodes.map(isInside)).toEqual([true, true, false]);
+});
+
+const processes = ["VM", "VIRTUAL"].map(
+  (detectType): Process => ({
+    ...node(`a ${detectType}`),
+    instanceId: "i",
+    instanceName: "pod",
+    detectType,
+    labels: [],
+    attributes: [],
+  }),
+);
+
+test("before the first edge the pod's own processes are shown", () => {
+  const { nodes } = withProcesses({ nodes: [], calls: [] }, processes);
+  expect(nodes.map(({ name, isReal }) => [name, isReal])).toEqual([["a VM", true]]);
+});
+
+test("once there are edges the topology speaks for itself", () => {
+  expect(withProcesses(TOPOLOGY, processes)).toBe(TOPOLOGY);
 });
 
 test("the unknowns have names for people", () => {

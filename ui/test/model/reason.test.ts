@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whyEmpty, whyNoGraph, whyOneSide } from "../../src/model/reason";
+import { whyEmpty, whyNoEdge, whyNoPicture, whyOneSide } from "../../src/model/reason";
 import type { Task } from "../../src/model/task";
 import { edgeOf, SHOP } from "../shop";
 
@@ -24,7 +24,18 @@ test.each([
   ["the task has just started", started(3_000), "agent"],
   ["the task runs and nothing comes", started(60_000), "traffic"],
 ] as const)("an empty picture names its stage when %s", (_, tasks, stage) => {
-  expect(whyNoGraph([...tasks], NOW).stage).toBe(stage);
+  expect(whyNoEdge([...tasks], NOW).stage).toBe(stage);
+});
+
+test.each([
+  ["nothing was asked", { services: null, pods: null }, ""],
+  ["nobody reported", { services: [], pods: [] }, "No service has reported yet"],
+  ["the pod of a link is gone", { services: [1], pods: [{ name: "other" }] }, "This pod has not"],
+  ["the pod is silent", { services: [1], pods: [{ name: "pod" }] }, "No edge yet"],
+])("an empty page says so when %s", (_, known, title) => {
+  const notice = whyNoPicture({ ...known, pod: "pod", tasks: [], nowMs: NOW });
+  expect(notice.title.startsWith(title)).toBe(true);
+  expect(notice.title === "").toBe(title === "");
 });
 
 test("an edge without any number blames the missing task first", () => {
