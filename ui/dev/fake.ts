@@ -77,7 +77,7 @@ export function answer({ query, variables }: Request): { data: Record<string, un
   if (query.includes("listInstances")) return { data: { pods: [POD] } };
   const isQuiet = process.env.QUIET === "1";
   const topology = isQuiet ? { nodes: [], calls: [] } : { nodes: NODES, calls: CALLS };
-  return { data: { time, topology, tasks, processes: NODES.filter((one) => one.isReal).map(fact) } };
+  return { data: { time, getProcessTopology: topology, topology, tasks, processes: NODES.filter((one) => one.isReal).map(fact) } };
 }
 
 function fact(one: { id: string; name: string }, index: number) {
@@ -91,10 +91,10 @@ function fact(one: { id: string; name: string }, index: number) {
 
 function metrics(query: string, variables: Record<string, unknown>): Record<string, unknown> {
   const data: Record<string, unknown> = {};
-  const pattern = /(\w+): execExpression\(expression: \$(\w+), entity: \$(\w+)/g;
+  const pattern = /(?:(\w+): )?execExpression\(expression: \$(\w+), entity: \$(\w+)/g;
   for (const [, alias, expression, entity] of query.matchAll(pattern)) {
     const ends = variables[entity!] as { processName: string; destProcessName: string };
-    data[alias!] = series(String(variables[expression!]), ends);
+    data[alias ?? "execExpression"] = series(String(variables[expression!]), ends);
   }
   return data;
 }

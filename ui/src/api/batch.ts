@@ -61,6 +61,20 @@ export function buildBatch(
   return { query: `query Metrics(${head.join(", ")}) { ${fields.join(" ")} }`, variables };
 }
 
+/** Expressions that the backend refuses, with what it says: a metric of no rule, for example. */
+export function faultsOf(
+  wanted: Wanted[],
+  data: Record<string, ExpressionAnswer>,
+): Map<string, string> {
+  const expressions = [...new Set(wanted.flatMap((one) => one.expressions))];
+  const faults = new Map<string, string>();
+  for (const [alias, { error }] of Object.entries(data)) {
+    const text = expressions[Number(alias.split("_")[1])];
+    if (error && text) faults.set(text, error);
+  }
+  return faults;
+}
+
 /** The answers of each edge by expression, in the order of what was wanted. */
 export function readBatch(wanted: Wanted[], data: Record<string, ExpressionAnswer>): Answers[] {
   const expressions = [...new Set(wanted.flatMap((one) => one.expressions))];

@@ -7,7 +7,7 @@ import type { Answers } from "../model/headline";
 import type { ExpressionAnswer } from "../model/series";
 import type { SamplingRule, Task } from "../model/task";
 import type { Duration } from "../model/time";
-import { buildBatch, readBatch, type Wanted } from "./batch";
+import { buildBatch, faultsOf, readBatch, type Wanted } from "./batch";
 import type { Ask } from "./graphql";
 
 export interface Named {
@@ -65,15 +65,22 @@ export function loadPod(ask: Ask, podId: string, duration: Duration, signal?: Ab
   return ask<Pod>(POD, { podId, duration }, signal);
 }
 
+export interface Result {
+  /** One for each of what was wanted. */
+  answers: Answers[];
+  faults: ReadonlyMap<string, string>;
+}
+
 export async function runExpressions(
   ask: Ask,
   wanted: Wanted[],
   duration: Duration,
   signal?: AbortSignal,
-): Promise<Answers[]> {
-  if (wanted.length === 0) return [];
+): Promise<Result> {
+  if (wanted.length === 0) return { answers: [], faults: new Map() };
   const { query, variables } = buildBatch(wanted, duration);
-  return readBatch(wanted, await ask<Record<string, ExpressionAnswer>>(query, variables, signal));
+  const data = await ask<Record<string, ExpressionAnswer>>(query, variables, signal);
+  return { answers: readBatch(wanted, data), faults: faultsOf(wanted, data) };
 }
 
 export async function createTask(ask: Ask, podId: string, samplings: SamplingRule[]) {

@@ -41,6 +41,8 @@ export interface Live {
   /** Answers of the selected edge's expressions. */
   answers: Answers;
   answersOf: string;
+  /** Expressions that the backend refused. */
+  faults: ReadonlyMap<string, string>;
   span: Span;
   zoneMinutes: number;
   /** Server clock minus ours. */
@@ -82,6 +84,7 @@ function newLive(): Live {
     traffic: new Map(),
     answers: new Map(),
     answersOf: "",
+    faults: new Map(),
     span: chooseSpan("15m", Date.now(), null),
     zoneMinutes: 0,
     skewMs: 0,
@@ -206,8 +209,9 @@ async function renewEdge(live: Live, selection: Selection, signal: AbortSignal):
   const lines = charts.flatMap((chart) => chart.lines.map((line) => line.expression));
   const expressions = [...new Set([...headlineExpressions(edge), ...lines])];
   const duration = toDuration(live.span, live.zoneMinutes);
-  const [answers] = await runExpressions(ask, [{ edge, expressions }], duration, signal);
-  live.answers = answers ?? new Map();
+  const result = await runExpressions(ask, [{ edge, expressions }], duration, signal);
+  live.answers = result.answers[0] ?? new Map();
+  live.faults = result.faults;
   live.answersOf = edge.id;
 }
 
@@ -215,7 +219,7 @@ async function renewTraffic(live: Live, signal: AbortSignal): Promise<void> {
   const edges = (live.graph?.edges ?? []).slice(0, MOST_EDGES);
   const wanted = edges.map((edge) => ({ edge, expressions: trafficExpressions(edge) }));
   const duration = toDuration(live.span, live.zoneMinutes);
-  const answers = await runExpressions(ask, wanted, duration, signal);
+  const { answers } = await runExpressions(ask, wanted, duration, signal);
   const openMs = startOfMinute(serverNow(live));
   live.traffic = new Map(
     edges.map((edge, index) => [edge.id, trafficOf(edge, answers[index]!, openMs)]),

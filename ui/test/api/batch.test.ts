@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buildBatch, entityOf, readBatch } from "../../src/api/batch";
+import { buildBatch, entityOf, faultsOf, readBatch } from "../../src/api/batch";
 import { edgeOf, SHOP } from "../shop";
 
 const EDGE = edgeOf(SHOP, "gateway", "orders");
@@ -29,6 +29,11 @@ test("one query asks everything, each expression sent once", () => {
   expect(query.match(/execExpression/g)).toHaveLength(3);
   expect([variables.x0, variables.x1, variables.x2]).toEqual(["a", "b/1024", undefined]);
   expect(variables.duration).toEqual(DURATION);
+});
+
+test("what the backend refuses is known by its expression", () => {
+  const refusal = { type: "UNKNOWN", error: "Metric: [b] does not exist.", results: [] };
+  expect([...faultsOf(WANTED, { e1_1: refusal })]).toEqual([["b/1024", refusal.error]]);
 });
 
 test("answers come back to their edge and expression", () => {
