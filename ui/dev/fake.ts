@@ -77,7 +77,15 @@ export function answer({ query, variables }: Request): { data: Record<string, un
   if (query.includes("listInstances")) return { data: { pods: [POD] } };
   const isQuiet = process.env.QUIET === "1";
   const topology = isQuiet ? { nodes: [], calls: [] } : { nodes: NODES, calls: CALLS };
-  return { data: { time, getProcessTopology: topology, topology, tasks, processes: NODES.filter((one) => one.isReal).map(fact) } };
+  return {
+    data: {
+      time,
+      getProcessTopology: topology,
+      topology,
+      tasks,
+      processes: NODES.filter((one) => one.isReal).map(fact),
+    },
+  };
 }
 
 function fact(one: { id: string; name: string }, index: number) {
@@ -121,7 +129,10 @@ function series(expression: string, ends: { processName: string; destProcessName
       metric: { labels: label ? [label] : [] },
       values: minutes().map((timeMs) => ({
         id: String(timeMs),
-        value: isMissing || timeMs < startedMs ? null : value(expression, edge, timeMs, index, label?.value),
+        value:
+          isMissing || timeMs < startedMs
+            ? null
+            : value(expression, edge, timeMs, index, label?.value),
       })),
     })),
   };
@@ -149,10 +160,13 @@ function value(
   const jitter = 0.7 + 0.6 * noise(expression, edge, timeMs);
   const busy = 40 + 400 * noise(edge);
   if (/retransmit|drop/.test(expression)) {
-    return edge.includes("payments") && noise(edge, timeMs) > 0.4 ? String(Math.round(7 * jitter)) : null;
+    return edge.includes("payments") && noise(edge, timeMs) > 0.4
+      ? String(Math.round(7 * jitter))
+      : null;
   }
   if (label === "404") return noise(edge) > 0.5 ? String(Math.round(busy * 0.04 * jitter)) : null;
-  if (label === "500") return edge.includes("orders") ? String(Math.round(busy * 0.03 * jitter)) : null;
+  if (label === "500")
+    return edge.includes("orders") ? String(Math.round(busy * 0.03 * jitter)) : null;
   if (expression.includes("rtt")) return String(Math.round((80 + 60 * rank * rank) * jitter));
   if (expression.includes("/1000000")) return ((0.03 + 0.2 * rank * rank) * jitter).toFixed(3);
   if (expression.includes("duration")) return String(Math.round((4 + 9 * rank * rank) * jitter));

@@ -23,7 +23,11 @@ interface Reply {
 }
 
 /** One POST; partial data with errors is an error, for half a picture would look like a whole. */
-export const ask: Ask = async <T>(query: string, variables: Variables = {}, signal?: AbortSignal) => {
+export const ask: Ask = async <T>(
+  query: string,
+  variables: Variables = {},
+  signal?: AbortSignal,
+) => {
   const reply = await read(await send(query, variables, signal));
   if (reply.errors?.length) {
     throw new BackendError("query", reply.errors.map((error) => error.message).join("; "));

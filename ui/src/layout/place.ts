@@ -123,7 +123,9 @@ function hasEdge(graph: Graph, node: Node): boolean {
 
 function rowsTaken(placement: Placement, zone: Zone, column: number): number[] {
   const slots = [...placement.values()];
-  return slots.filter((slot) => slot.zone === zone && slot.column === column).map((slot) => slot.row);
+  return slots
+    .filter((slot) => slot.zone === zone && slot.column === column)
+    .map((slot) => slot.row);
 }
 
 /** Centred rows in an empty column; gaps and then the nearer end in one that has nodes. */

@@ -38,7 +38,11 @@ export function routesOf(graph: Graph, boxes: ReadonlyMap<string, Box>): Map<str
   for (const edge of graph.edges) {
     const [start, end] = [ports.get(`${edge.id} source`)!, ports.get(`${edge.id} target`)!];
     const others = [...boxes].filter(([id]) => id !== edge.source.id && id !== edge.target.id);
-    const curve = clearCurve(start, end, others.map(([, box]) => box));
+    const curve = clearCurve(
+      start,
+      end,
+      others.map(([, box]) => box),
+    );
     const label = labelBox(curve, taken);
     taken.push(label);
     routes.set(edge.id, { curve, label });

@@ -48,7 +48,8 @@ function bothSides(
   scale = "",
   extra: Extra = {},
 ): Chart {
-  const names = typeof name === "string" ? { client: `client_${name}`, server: `server_${name}` } : name;
+  const names =
+    typeof name === "string" ? { client: `client_${name}`, server: `server_${name}` } : name;
   const line = (side: Side): Line => ({
     expression: `${PREFIX}${names[side]}${scale}`,
     title: side,
@@ -92,7 +93,13 @@ function labelled(
   };
 }
 
-function percentiles(section: string, title: string, unit: Unit, name: string, scale = ""): Chart[] {
+function percentiles(
+  section: string,
+  title: string,
+  unit: Unit,
+  name: string,
+  scale = "",
+): Chart[] {
   return (["client", "server"] as const).map((side) =>
     labelled("tcp", section, `${title}, ${side}`, unit, `${side}_${name}`, side, scale),
   );
@@ -155,7 +162,14 @@ export const CHARTS: Chart[] = [
   }),
   http(REQUESTS, "Requests", "per min", ["http1_request_cpm"]),
   {
-    ...labelled("http", REQUESTS, "Responses by status", "per min", "http1_response_status_cpm", null),
+    ...labelled(
+      "http",
+      REQUESTS,
+      "Responses by status",
+      "per min",
+      "http1_response_status_cpm",
+      null,
+    ),
     shape: "stack",
     tip: "",
   },
@@ -169,8 +183,24 @@ export const CHARTS: Chart[] = [
     ["http1_request_package_size", "http1_response_package_size"],
     BYTES_PER_KB,
   ),
-  labelled("http", SIZES, "Request size", "KB", "http1_request_package_size_percentile", null, BYTES_PER_KB),
-  labelled("http", SIZES, "Response size", "KB", "http1_response_package_size_percentile", null, BYTES_PER_KB),
+  labelled(
+    "http",
+    SIZES,
+    "Request size",
+    "KB",
+    "http1_request_package_size_percentile",
+    null,
+    BYTES_PER_KB,
+  ),
+  labelled(
+    "http",
+    SIZES,
+    "Response size",
+    "KB",
+    "http1_response_package_size_percentile",
+    null,
+    BYTES_PER_KB,
+  ),
 ];
 
 /** The charts of a tab for an edge measured from these sides. */

@@ -5,7 +5,16 @@
  */
 
 import type { Edge, Side } from "./graph";
-import { addUp, hasValues, newest, sum, valueAt, type Point, type Reading, type Series } from "./series";
+import {
+  addUp,
+  hasValues,
+  newest,
+  sum,
+  valueAt,
+  type Point,
+  type Reading,
+  type Series,
+} from "./series";
 import type { Unit } from "./unit";
 
 export type Answers = ReadonlyMap<string, Series[]>;

@@ -57,7 +57,10 @@ export function whyNoEdge(tasks: Task[], nowMs: number): Reason {
   if (!task)
     return { stage: "task", text: "Nothing is measured yet: start a task to watch this pod." };
   if (!isRunning(task, nowMs))
-    return { stage: "window", text: "No task ran in this window. Start one, or look further back." };
+    return {
+      stage: "window",
+      text: "No task ran in this window. Start one, or look further back.",
+    };
   const ageMs = nowMs - task.taskStartTime;
   if (ageMs < FIRST_REPORT_MS)
     return { stage: "agent", text: "The task has just started; the agent reports every 2 s." };
@@ -65,7 +68,8 @@ export function whyNoEdge(tasks: Task[], nowMs: number): Reason {
     stage: "traffic",
     text:
       `A task has run for ${formatCountdown(ageMs / 1000)} min and no report has arrived. ` +
-      "Do these processes talk over TCP, and does their agent run? `podwire doctor` on its host tells.",
+      "Do these processes talk over TCP, and does their agent run? " +
+      "`podwire doctor` on its host tells.",
   };
 }
 
@@ -105,5 +109,6 @@ export function whyOneSide(edge: Edge): string {
   if (edge.sides.length !== 1) return "";
   const missing: Side = edge.sides[0] === "client" ? "server" : "client";
   const node = missing === "server" ? edge.target : edge.source;
-  return `Measured at the ${edge.sides[0]}'s end: ${titleOf(node)}, the ${missing}, reports nothing on this edge.`;
+  const silent = `${titleOf(node)}, the ${missing}, reports nothing on this edge`;
+  return `Measured at the ${edge.sides[0]}'s end: ${silent}.`;
 }

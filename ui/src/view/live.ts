@@ -123,7 +123,10 @@ export function useLive(selection: Selection): LiveControl {
     void run();
   };
 
-  watch(() => [selection.service, selection.pod], () => forgetPod(live));
+  watch(
+    () => [selection.service, selection.pod],
+    () => forgetPod(live),
+  );
   watch(selection, refresh);
   watch(() => live.isPaused, refresh);
   document.addEventListener("visibilitychange", refresh);

@@ -83,7 +83,12 @@ function nameOf(chart: Chart, label: string, title: string): string {
 }
 
 const RANK_SHARE = ["38", "54", "70", "86", "100"];
-const STATUS: Record<string, keyof Palette> = { "2": "good", "3": "client", "4": "warn", "5": "bad" };
+const STATUS: Record<string, keyof Palette> = {
+  "2": "good",
+  "3": "client",
+  "4": "warn",
+  "5": "bad",
+};
 
 function colorOf(
   chart: Chart,
@@ -127,7 +132,10 @@ function line(input: ChartInput, stroke: Stroke, isFirst: boolean, palette: Pale
 }
 
 /** Shades the minute that is not over: its counts still grow. */
-function openMinute({ openMs, span }: ChartInput, palette: Palette): NonNullable<LineOption["markArea"]> {
+function openMinute(
+  { openMs, span }: ChartInput,
+  palette: Palette,
+): NonNullable<LineOption["markArea"]> {
   return {
     silent: true,
     itemStyle: { color: palette.muted, opacity: 0.09 },
@@ -135,7 +143,10 @@ function openMinute({ openMs, span }: ChartInput, palette: Palette): NonNullable
   };
 }
 
-function timeAxis({ span, zoneMinutes }: ChartInput, palette: Palette): NonNullable<Option["xAxis"]> {
+function timeAxis(
+  { span, zoneMinutes }: ChartInput,
+  palette: Palette,
+): NonNullable<Option["xAxis"]> {
   return {
     type: "time",
     min: span.startMs,

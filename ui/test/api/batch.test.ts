@@ -46,5 +46,11 @@ test("answers come back to their edge and expression", () => {
   const values = readBatch(WANTED, data).map((answers) =>
     [...answers].map(([text, series]) => [text, series[0]!.points[0]!.value]),
   );
-  expect(values).toEqual([[["a", 1], ["b/1024", 2]], [["b/1024", 3]]]);
+  expect(values).toEqual([
+    [
+      ["a", 1],
+      ["b/1024", 2],
+    ],
+    [["b/1024", 3]],
+  ]);
 });

@@ -13,7 +13,13 @@ test("data comes back as it is", async () => {
 });
 
 test.each([
-  ["nobody answers", () => { throw new TypeError("Failed to fetch"); }, "unreachable"],
+  [
+    "nobody answers",
+    () => {
+      throw new TypeError("Failed to fetch");
+    },
+    "unreachable",
+  ],
   ["a proxy answers", () => new Response("<html>", { status: 502 }), "refused"],
   ["the query fails", () => new Response('{"errors": [{"message": "no"}]}'), "query"],
 ] as const)("when %s, the cause says who must act", async (_, answer, cause) => {

@@ -62,7 +62,9 @@ test("no two nodes share a slot", () => {
     nodes: [node("gateway"), ...many],
     calls: many.map((one) => call("gateway", one.name)),
   });
-  const slots = [...place(graph).values()].map(({ zone, column, row }) => `${zone} ${column} ${row}`);
+  const slots = [...place(graph).values()].map(
+    ({ zone, column, row }) => `${zone} ${column} ${row}`,
+  );
   expect(new Set(slots).size).toBe(31);
 });
 

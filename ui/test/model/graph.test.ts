@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { isInside, protocolsOf, titleOf, toGraph, withProcesses, type Process } from "../../src/model/graph";
+import {
+  isInside,
+  protocolsOf,
+  titleOf,
+  toGraph,
+  withProcesses,
+  type Process,
+} from "../../src/model/graph";
 import { call, edgeOf, node, SHOP, TOPOLOGY } from "../shop";
 
 test("every protocol of both ends is named once, the most telling first", () => {
@@ -30,16 +37,14 @@ test("real processes and the unknown local one are inside the pod", () => {
   expect(nodes.map(isInside)).toEqual([true, true, false]);
 });
 
-const processes = ["VM", "VIRTUAL"].map(
-  (detectType): Process => ({
-    ...node(`a ${detectType}`),
-    instanceId: "i",
-    instanceName: "pod",
-    detectType,
-    labels: [],
-    attributes: [],
-  }),
-);
+const processes = ["VM", "VIRTUAL"].map((detectType): Process => ({
+  ...node(`a ${detectType}`),
+  instanceId: "i",
+  instanceName: "pod",
+  detectType,
+  labels: [],
+  attributes: [],
+}));
 
 test("before the first edge the pod's own processes are shown", () => {
   const { nodes } = withProcesses({ nodes: [], calls: [] }, processes);

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { checkRules, newRule, remainingSeconds, runningTask, toSampling, type Task } from "../../src/model/task";
+import {
+  checkRules,
+  newRule,
+  remainingSeconds,
+  runningTask,
+  toSampling,
+  type Task,
+} from "../../src/model/task";
 
 const task = (taskId: string, startedMs: number): Task => ({
   taskId,

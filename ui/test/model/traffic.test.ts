@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { NO_TRAFFIC, strokeWidth, toneOf, trafficExpressions, trafficOf } from "../../src/model/traffic";
+import {
+  NO_TRAFFIC,
+  strokeWidth,
+  toneOf,
+  trafficExpressions,
+  trafficOf,
+} from "../../src/model/traffic";
 import { edgeOf, SHOP } from "../shop";
 
 const EDGE = edgeOf(SHOP, "gateway", "orders");
