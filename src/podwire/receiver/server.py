@@ -7,6 +7,7 @@ logged once a method.
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -60,10 +61,14 @@ class PortTaken(OSError):
     """The address cannot be listened on; the operator must free it or choose another."""
 
 
-Handler = grpc.RpcMethodHandler[object, object]
+if TYPE_CHECKING:  # generic for mypy alone
+    Handler = grpc.RpcMethodHandler[object, object]
+    Interceptor = grpc.aio.ServerInterceptor[object, object]
+else:
+    Handler, Interceptor = grpc.RpcMethodHandler, grpc.aio.ServerInterceptor
 
 
-class NameTheUnknown(grpc.aio.ServerInterceptor[object, object]):
+class NameTheUnknown(Interceptor):
     """Logs each method that nobody here implements, once."""
 
     def __init__(self) -> None:

@@ -1,0 +1,326 @@
+/* One watched TCP socket: whom it belongs to, whom it talks to, and what is not counted yet. */
+#ifndef PODWIRE_CONNECTION_H
+#define PODWIRE_CONNECTION_H
+
+#include "flow.h"
+
+enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
+enum { TCP_ESTABLISHED = 1, TCP_LISTEN = 10 };
+enum { S_IFMT = 0170000, S_IFSOCK = 0140000 };
+enum direction { EGRESS, INGRESS };
+
+#define QUEUE 16 /* requests remembered on one connection; a power of two */
+
+enum opening { OPENING_NONE, OPENING_UNDERWAY, OPENING_DONE };
+
+struct request {
+	u64 start_ns;
+	u8 is_head;
+	u8 is_connect;
+	u8 padding[6];
+};
+
+/* The HTTP message going one way; http.h moves it. */
+struct message {
+	u64 start_ns;
+	u64 bytes;
+	u64 remaining;
+	u16 candidates;
+	u16 status;
+	u8 state;
+	u8 column;
+	u8 matched;
+	u8 which;
+	u8 flags;
+	u8 padding[7];
+};
+
+struct connection {
+	struct flow_key key;
+	u64 opening_ns; /* start, then duration, of connect or accept */
+	u32 netns;
+	u32 total_retrans;
+	u32 drops; /* seen before the first payload told the flow */
+	u16 local_port;
+	u16 peer_port;
+	u8 opening;
+	u8 is_classified;
+	u8 is_from_middle; /* first seen when it was open already: find a message's start first */
+	u8 padding;
+	u32 pushed;
+	u32 popped;
+	struct request queue[QUEUE];
+	struct message messages[2];
+};
+
+struct tuple {
+	struct address local;
+	struct address peer;
+	u16 local_port;
+	u16 peer_port;
+	u32 netns; /* of loopback addresses only: others are unique among namespaces */
+};
+
+struct end {
+	u64 sk;
+	u32 pid;
+	u32 netns;
+};
+
+struct listener_key {
+	u32 netns;
+	u16 port;
+	u16 padding;
+};
+
+/* Key: process to watch. Value: 1. Everybody else costs one look-up here. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u32);
+} watched SEC(".maps");
+
+/* Key: address of a kernel sock. Value: what we know of it, until it is destroyed. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* Key: both ends as one socket sees them. Value: that socket and its process. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, struct tuple);
+	__type(value, struct end);
+} tuples SEC(".maps");
+
+/* Key: network namespace and port. Value: the watched process that listens there. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, struct listener_key);
+	__type(value, u32);
+} listeners SEC(".maps");
+
+/* One connection of zeros: too large for the stack. */
+struct {
+	__uint(type, MAP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct connection);
+} unknown SEC(".maps");
+
+inline_always u16 swap16(u16 value)
+{
+	return (u16)(value << 8 | value >> 8);
+}
+
+inline_always int is_watched(u32 pid)
+{
+	return bpf_map_lookup_elem(&watched, &pid) != 0;
+}
+
+inline_always void map_ipv4(struct address *to, u32 address)
+{
+	__builtin_memset(to, 0, sizeof(*to));
+	to->bytes[10] = 0xff;
+	to->bytes[11] = 0xff;
+	__builtin_memcpy(&to->bytes[12], &address, 4);
+}
+
+inline_always int is_loopback(const struct address *address)
+{
+	const u64 *halves = (const u64 *)address;
+
+	if (halves[0])
+		return 0;
+	return (address->bytes[10] == 0xff && address->bytes[12] == 127) ||
+	       halves[1] == 0x0100000000000000ULL;
+}
+
+inline_always int is_same(const struct address *a, const struct address *b)
+{
+	const u64 *left = (const u64 *)a, *right = (const u64 *)b;
+
+	return left[0] == right[0] && left[1] == right[1];
+}
+
+inline_always u32 netns_of(struct sock *sk)
+{
+	struct net *net = 0;
+	u32 inum = 0;
+
+	READ(net, sk->__sk_common.skc_net.net);
+	READ(inum, net->ns.inum);
+	return inum;
+}
+
+/* Fill in both ends; what is not known yet stays zero. */
+apart int read_ends(struct sock *sk, struct connection *connection)
+{
+	u32 local = 0, peer = 0;
+	u16 family = 0, port = 0;
+
+	if (!connection)
+		return 0;
+	READ(family, sk->__sk_common.skc_family);
+	if (family == AF_INET) {
+		READ(local, sk->__sk_common.skc_rcv_saddr);
+		READ(peer, sk->__sk_common.skc_daddr);
+		map_ipv4(&connection->key.local, local);
+		map_ipv4(&connection->key.peer, peer);
+	} else {
+		READ(connection->key.local, sk->__sk_common.skc_v6_rcv_saddr);
+		READ(connection->key.peer, sk->__sk_common.skc_v6_daddr);
+	}
+	READ(connection->local_port, sk->__sk_common.skc_num);
+	READ(port, sk->__sk_common.skc_dport);
+	connection->peer_port = swap16(port);
+	connection->netns = netns_of(sk);
+	return 0;
+}
+
+inline_always void tuple_of(const struct connection *connection, struct tuple *tuple)
+{
+	__builtin_memset(tuple, 0, sizeof(*tuple));
+	tuple->local = connection->key.local;
+	tuple->peer = connection->key.peer;
+	tuple->local_port = connection->local_port;
+	tuple->peer_port = connection->peer_port;
+	tuple->netns = is_loopback(&tuple->peer) ? connection->netns : 0;
+}
+
+inline_always void reverse(struct tuple *tuple)
+{
+	struct address local = tuple->local;
+	u16 port = tuple->local_port;
+
+	tuple->local = tuple->peer;
+	tuple->peer = local;
+	tuple->local_port = tuple->peer_port;
+	tuple->peer_port = port;
+}
+
+apart int register_ends(u64 sk, const struct connection *connection)
+{
+	struct tuple tuple;
+	struct end end = {.sk = sk};
+
+	if (!connection)
+		return 0;
+	end.pid = connection->key.pid;
+	end.netns = connection->netns;
+	tuple_of(connection, &tuple);
+	if (bpf_map_update_elem(&tuples, &tuple, &end, MAP_ANY))
+		count_loss(LOSS_SOCKETS_FULL);
+	return 0;
+}
+
+inline_always u32 listener_of(u32 netns, u16 port)
+{
+	struct listener_key key = {.netns = netns, .port = port};
+	u32 *pid = bpf_map_lookup_elem(&listeners, &key);
+
+	return pid ? *pid : 0;
+}
+
+/* The watched process at the other end in the same network namespace, or 0. */
+inline_always u32 peer_pid_of(const struct connection *connection)
+{
+	struct tuple tuple;
+	struct end *end;
+
+	tuple_of(connection, &tuple);
+	reverse(&tuple);
+	end = bpf_map_lookup_elem(&tuples, &tuple);
+	if (end && end->netns == connection->netns)
+		return end->pid;
+	if (connection->key.role == ROLE_CLIENT &&
+	    (is_loopback(&connection->key.peer) ||
+	     is_same(&connection->key.peer, &connection->key.local)))
+		return listener_of(connection->netns, connection->peer_port);
+	return 0;
+}
+
+/* A connection seen for the first time; 0 when there is no room. */
+apart struct connection *new_connection(u64 sk, u32 pid)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	struct connection *connection;
+	u32 zero = 0;
+
+	connection = bpf_map_lookup_elem(&unknown, &zero);
+	if (!connection)
+		return 0;
+	bpf_map_update_elem(&connections, &sk, connection, MAP_ANY);
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (!connection) {
+		count_loss(LOSS_SOCKETS_FULL);
+		return 0;
+	}
+	connection->key.pid = pid;
+	READ(connection->total_retrans, tcp->total_retrans);
+	read_ends((struct sock *)sk, connection);
+	return connection;
+}
+
+inline_always void set_role(struct connection *connection, u8 role)
+{
+	connection->key.role = role;
+	connection->key.peer_port = role == ROLE_SERVER ? 0 : connection->peer_port;
+}
+
+/* The first payload, or the end, tells the flow: count what waited for it. */
+apart int settle(struct connection *connection)
+{
+	struct flow *flow;
+
+	if (!connection)
+		return 0;
+	if (connection->key.role == ROLE_UNKNOWN)
+		set_role(connection, listener_of(connection->netns, connection->local_port) ?
+					     ROLE_SERVER :
+					     ROLE_CLIENT);
+	if (!connection->key.peer_pid)
+		connection->key.peer_pid = peer_pid_of(connection);
+	connection->is_classified = 1;
+	if (connection->opening != OPENING_DONE && !connection->drops)
+		return 0;
+	flow = flow_of(&connection->key);
+	if (!flow)
+		return 0;
+	if (connection->opening == OPENING_DONE)
+		count_operation(&flow->connect, 0, connection->opening_ns, connection->opening_ns);
+	connection->opening = OPENING_NONE;
+	if (connection->drops)
+		add(flow->drops, connection->drops);
+	connection->drops = 0;
+	return 0;
+}
+
+/* Retransmitted segments since the last look; the socket's own counter is the truth. */
+apart int count_retransmits(u64 sk, struct connection *connection)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	struct flow *flow;
+	u32 total = 0;
+
+	if (!connection)
+		return 0;
+	READ(total, tcp->total_retrans);
+	if (total == connection->total_retrans || !connection->is_classified)
+		return 0;
+	flow = flow_of(&connection->key);
+	if (flow)
+		add(flow->retransmits, total - connection->total_retrans);
+	connection->total_retrans = total;
+	return 0;
+}
+
+#endif

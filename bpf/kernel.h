@@ -1,0 +1,41 @@
+/* What a BPF program may call: helpers by their number, map declarations, guarded reads. */
+#ifndef PODWIRE_KERNEL_H
+#define PODWIRE_KERNEL_H
+
+#include "vmlinux.h"
+
+#define SEC(name) __attribute__((section(name), used))
+#define inline_always static inline __attribute__((always_inline))
+#define apart static __attribute__((noinline))
+/* Verified once, by itself; weak, so that the compiler keeps checks of what it returns. */
+#define global __attribute__((noinline, weak))
+
+#define __uint(name, value) int(*name)[value]
+#define __type(name, value) typeof(value) *name
+
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6 };
+enum { MAP_ANY = 0, MAP_NOEXIST = 1 };
+enum { NO_PREALLOC = 1 };
+
+static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
+					 u64 flags) = (void *)2;
+static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
+static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
+static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
+static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flags) = (void *)181;
+
+/* Copy a field of a kernel structure wherever it lies on this kernel; 0 on success. */
+#define READ(to, place)                                                                            \
+	bpf_probe_read_kernel(&(to), sizeof(to), __builtin_preserve_access_index(&(place)))
+
+/* Whether this kernel's structure has a field, by its type and name. */
+#define HAS_FIELD(field) __builtin_preserve_field_info(field, 2)
+
+#define add(target, value) __sync_fetch_and_add(&(target), (value))
+
+#endif

@@ -1,0 +1,75 @@
+"""
+The system's libbpf through its C ABI.
+
+In: the shared library, found at run time: nothing is compiled.  Out: `LIB` calls, errors as
+`Unavailable`.
+"""
+
+import os
+from functools import cache
+from typing import Any
+
+import cffi
+
+ffi = cffi.FFI()
+ffi.cdef(
+    """
+    struct bpf_object; struct bpf_program; struct bpf_link; struct btf;
+    int libbpf_set_print(void *fn);
+    const char *libbpf_version_string(void);
+    struct bpf_object *bpf_object__open_file(const char *path, const void *opts);
+    int bpf_object__load(struct bpf_object *);
+    void bpf_object__close(struct bpf_object *);
+    const struct btf *bpf_object__btf(const struct bpf_object *);
+    int bpf_object__find_map_fd_by_name(const struct bpf_object *, const char *name);
+    struct bpf_program *bpf_object__next_program(const struct bpf_object *, struct bpf_program *);
+    const char *bpf_program__name(const struct bpf_program *);
+    const char *bpf_program__section_name(const struct bpf_program *);
+    int bpf_program__set_autoload(struct bpf_program *, bool);
+    bool bpf_program__autoload(const struct bpf_program *);
+    int bpf_program__fd(const struct bpf_program *);
+    struct bpf_link *bpf_program__attach(const struct bpf_program *);
+    struct bpf_link *bpf_program__attach_iter(const struct bpf_program *, const void *opts);
+    int bpf_link__fd(const struct bpf_link *);
+    int bpf_link__destroy(struct bpf_link *);
+    int bpf_iter_create(int link_fd);
+    struct btf *btf__load_vmlinux_btf(void);
+    int btf__find_by_name_kind(const struct btf *, const char *name, unsigned kind);
+    const void *btf__raw_data(const struct btf *, unsigned *size);
+    void btf__free(struct btf *);
+    int bpf_map_update_elem(int fd, const void *key, const void *value, unsigned long long flags);
+    int bpf_map_lookup_elem(int fd, const void *key, void *value);
+    int bpf_map_delete_elem(int fd, const void *key);
+    int bpf_map_get_next_key(int fd, const void *key, void *next);
+    int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values,
+                             unsigned *count, const void *opts);
+    """
+)
+
+
+class Unavailable(RuntimeError):
+    """The system cannot measure; the message names what is missing and what gives it."""
+
+
+@cache
+def library() -> Any:
+    """The loaded library. Raises `Unavailable`."""
+    try:
+        found: Any = ffi.dlopen("libbpf.so.1")
+    except OSError as error:
+        raise Unavailable("libbpf 1.x is missing; as root, run: apt-get install libbpf1") from error
+    found.libbpf_set_print(ffi.NULL)
+    return found
+
+
+def checked(code: int, what: str) -> int:
+    """A call's non-negative result. Raises OSError with what was tried."""
+    if code < 0:
+        raise OSError(-code, f"{what}: {os.strerror(-code)}")
+    return code
+
+
+def text(pointer: Any) -> str:
+    """A C string."""
+    found = ffi.string(pointer)
+    return found.decode() if isinstance(found, bytes) else found

@@ -1,0 +1,5 @@
+"""`python -m podwire.cli` is `podwire`."""
+
+from podwire.cli.main import main
+
+main()
