@@ -90,7 +90,7 @@ class Analyzer:
         with np.errstate(all="ignore"):
             for planned in self._plans:
                 self._run(planned, batch, minute_s, edges, partials)
-        relations = tuple(edge.seen(minute_s) for edge in edges)
+        relations = tuple(dict.fromkeys(edge.seen(minute_s) for edge in edges))
         return Analysis(tuple(partials), relations, self._virtual(edges, collection.timestamp_ms))
 
     def _run(
@@ -105,7 +105,7 @@ class Analyzer:
         if result is not None:
             metric = planned.rule.metric.name
             emitted = emit(metric, planned.rule.shape, result, planned.where, minute_s)
-            edges.update(dict.fromkeys(emitted.edges))
+            edges.update(emitted.edges)
             partials.extend(emitted.partials)
             self._homeless[metric] += emitted.homeless
 

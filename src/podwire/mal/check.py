@@ -37,9 +37,10 @@ class Scope:
     component: str
 
     @property
-    def labels(self) -> frozenset[str]:
-        parts = (self.side, self.source, self.target, self.component)
-        return frozenset((*parts, *self.service, *self.instance))
+    def labels(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        parts = (*self.service, *self.instance, self.side, self.source, self.target)
+        return tuple(dict.fromkeys((*parts, self.component)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,7 @@ def _kind(tree: syntax.Expression, said: dict[Role, syntax.Call], scope: Scope) 
         and isinstance(call.arguments[0], syntax.Texts)
         for label in call.arguments[0].items
     }
-    return Kind.LABELED if remaining - scope.labels else Kind.SINGLE
+    return Kind.LABELED if remaining.difference(scope.labels) else Kind.SINGLE
 
 
 def _ranks(call: syntax.Call) -> tuple[int, ...]:

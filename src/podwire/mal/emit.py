@@ -6,19 +6,20 @@ In: a family with the shape of its rule.  Out: partials by edge, ready to merge.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from podwire.mal.check import Kind, Scope, Shape
 from podwire.mal.family import Family, to_long
-from podwire.mal.labels import Labels, LabelTable, Memo
+from podwire.mal.labels import Labels, LabelTable, Memo, project
 from podwire.model import identity
 from podwire.model.metric import Function, Partial, Relation, Side
 
 COMPONENT_LIMIT = 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edge:
-    """What a sample is about; two samples of one edge have equal scope labels."""
+    """What a sample is about; there is one of each, so edges compare by being the same."""
 
     instance_id: str
     source: str
@@ -52,21 +53,26 @@ class Target:
 
 def targets(table: LabelTable, scope: Scope) -> Memo[Target | None]:
     """Where the samples of each label set go; None: its labels name no edge."""
-    return table.memo(scope, lambda labels: target_or_none(scope, labels))
+    edges = table.memo(("edge", scope), partial(_edge_or_none, scope))
+
+    def target_or_none(labels: Labels) -> Target | None:
+        edge = edges[table.intern(project(scope.labels, labels))]
+        if edge is None:
+            return None
+        return _target(edge, [each for each in labels if each[0] not in scope.labels])
+
+    return table.memo(("target", scope), target_or_none)
 
 
-def target_or_none(scope: Scope, labels: Labels) -> Target | None:
-    values = dict(labels)
-    edge = _edge_or_none(scope, values)
-    if edge is None:
-        return None
-    rest = {key: value for key, value in labels if key not in scope.labels}
+def _target(edge: Edge, labels: list[tuple[str, str]]) -> Target:
+    rest = dict(labels)
     bound = rest.pop("le", None)
     text = ",".join(f"{key}={value}" for key, value in rest.items())
     return Target(edge, edge.entity, f"{{{text}}}" if rest else "", bound)
 
 
-def _edge_or_none(scope: Scope, values: dict[str, str]) -> Edge | None:
+def _edge_or_none(scope: Scope, labels: Labels) -> Edge | None:
+    values = dict(labels)
     component = _component_or_none(values.get(scope.component, ""))
     source, target = values.get(scope.source), values.get(scope.target)
     if component is None or not source or not target:
@@ -94,7 +100,7 @@ def _component_or_none(text: str) -> int | None:
 class Emitted:
     """The edges and partials of one rule and one batch."""
 
-    edges: set[Edge]
+    edges: dict[Edge, None]
     partials: list[Partial]
     homeless: int
     """Samples whose labels name no edge."""
@@ -111,7 +117,7 @@ def emit(
     else:
         gather = _percentiles if shape.kind is Kind.PERCENTILE else _labeled
         partials = list(gather(metric, result, kept, minute_s))
-    edges = {target.edge for _, target in kept}
+    edges = dict.fromkeys(target.edge for _, target in kept)
     return Emitted(edges, partials, len(found) - len(kept))
 
 

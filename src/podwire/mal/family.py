@@ -5,7 +5,7 @@ In: ids of label sets and their values.  Out: new families; None is MAL's EMPTY.
 NaN is dropped by every step, because a later first, join or count would see the difference.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,33 @@ class Family:
 
 
 def build(ids: Ids, values: Column, weights: Column | None = None) -> Family | None:
-    """A family of what is a number and has labels; None when nothing is left."""
-    kept = ~np.isnan(values) & (ids != FAILED)
+    """A family of what is a number; None when nothing is left."""
+    return _where(~np.isnan(values), Family(ids, values, weights))
+
+
+def with_ids(family: Family, ids: Ids) -> Family | None:
+    """The same samples with other labels; those that got none are dropped."""
+    return _where(ids != FAILED, Family(ids, family.values, family.weights))
+
+
+def with_values(family: Family, values: Column) -> Family | None:
+    """The same samples with other values."""
+    return build(family.ids, values, family.weights)
+
+
+def _where(kept: NDArray[np.bool_], family: Family) -> Family | None:
     if kept.all():
-        return Family(ids, values, weights) if len(ids) else None
+        return family if len(kept) else None
     if not kept.any():
         return None
-    return Family(ids[kept], values[kept], None if weights is None else weights[kept])
+    weights = None if family.weights is None else family.weights[kept]
+    return Family(family.ids[kept], family.values[kept], weights)
 
 
 def add_up(family: Family, groups: Ids) -> Family | None:
     """One sample per group: the sum of its values, folded from the left; weights add up too."""
+    if len(groups) == 1:
+        return Family(groups, family.values, family.weights)
     ids, place = np.unique(groups, return_inverse=True)
     if len(ids) == len(groups):
         return build(groups, family.values, family.weights)
@@ -67,17 +83,6 @@ def weigh(family: Family, weights: Column) -> Family | None:
 
 def scale(family: Family, factor: float) -> Family | None:
     return build(family.ids, family.values * factor, family.weights)
-
-
-def with_values(family: Family, values: Column) -> Family | None:
-    """The same samples with other values."""
-    return build(family.ids, values, family.weights)
-
-
-def with_ids(family: Family, ids: Ids) -> Family | None:
-    """The same samples with other labels; those without any are dropped."""
-    changed = replace(family, ids=ids)
-    return build(changed.ids, changed.values, changed.weights)
 
 
 def to_long(values: Column) -> NDArray[np.int64]:
