@@ -3,3 +3,10 @@ The meter analysis language: rule text becomes plans, meters become mergeable pa
 
 In: `model.Collection`.  Out: `model.Partial` and `model.Relation` for storage.
 """
+
+from podwire.mal.analyzer import Analysis, Analyzer
+from podwire.mal.errors import RuleError
+from podwire.mal.names import PeerNames
+from podwire.mal.rules import Rule, RuleFile, load
+
+__all__ = ["Analysis", "Analyzer", "PeerNames", "Rule", "RuleError", "RuleFile", "load"]

@@ -1,0 +1,94 @@
+"""
+One collection of meters becomes families of samples, as SkyWalking's receiver does it.
+
+In: `model.Collection`.  Out: a batch: families by metric name, labels numbered.
+Every sample carries the reporter's service and instance; a bucket carries its bound as `le`.
+"""
+
+import math
+from collections.abc import Set
+from decimal import Decimal
+
+import numpy as np
+
+from podwire.mal import family
+from podwire.mal.family import Family
+from podwire.mal.functions import Batch
+from podwire.mal.labels import Labels, LabelTable
+from podwire.model.meter import Collection, Histogram, Meter
+
+
+class Reader:
+    """Remembers the number of every series it has met."""
+
+    def __init__(self, table: LabelTable, wanted: Set[str]) -> None:
+        self._table = table
+        self._wanted = wanted
+        self._series: dict[tuple[str, str], dict[Labels, _Series]] = {}
+
+    def read(self, collection: Collection) -> Batch:
+        """The families that rules ask for."""
+        owner = (collection.service, collection.instance)
+        known = self._series.setdefault(owner, {})
+        columns: dict[str, tuple[list[int], list[float]]] = {}
+        for meter in collection.meters:
+            if meter.name in self._wanted:
+                series = known.get(meter.labels)
+                if series is None:
+                    series = known[meter.labels] = _Series(self._table, meter.labels, *owner)
+                _append(columns.setdefault(meter.name, ([], [])), series, meter)
+        return {name: built for name, column in columns.items() if (built := _build(*column))}
+
+    def clear(self) -> None:
+        """Forget all series, because the table did."""
+        self._series.clear()
+
+
+class _Series(dict[float, int]):
+    """A reporter's label set: its number, and those of its buckets by bound."""
+
+    def __init__(self, table: LabelTable, labels: Labels, service: str, instance: str) -> None:
+        super().__init__()
+        self._table = table
+        self._owner = (("service", service), ("instance", instance))
+        self._labels = {key: value for key, value in labels if key not in ("service", "instance")}
+        self.identity = table.intern((*self._labels.items(), *self._owner))
+
+    def __missing__(self, bound: float) -> int:
+        labels = {**self._labels, "le": bound_text(bound)}
+        identity = self._table.intern((*labels.items(), *self._owner))
+        if not math.isnan(bound):
+            self[bound] = identity
+        return identity
+
+
+def _append(column: tuple[list[int], list[float]], series: _Series, meter: Meter) -> None:
+    ids, values = column
+    if isinstance(meter, Histogram):
+        ids += [series[bound] for bound, _ in meter.buckets]
+        values += [count for _, count in meter.buckets]
+    else:
+        ids.append(series.identity)
+        values.append(meter.value)
+
+
+def _build(ids: list[int], values: list[float]) -> Family | None:
+    return family.build(np.array(ids, np.int64), np.array(values, np.float64))
+
+
+def bound_text(bound: float) -> str:
+    """
+    A bucket's bound as Java writes a double, and minus infinity as SkyWalking writes it.
+
+    >>> [bound_text(bound) for bound in (100.0, 1e7, 0.00025, 123456789.5, -math.inf)]
+    ['100.0', '1.0E7', '2.5E-4', '1.234567895E8', '-9223372036854775808']
+    """
+    if math.isinf(bound):
+        return "Infinity" if bound > 0 else "-9223372036854775808"
+    if math.isnan(bound):
+        return "NaN"
+    if bound == 0 or 1e-3 <= abs(bound) < 1e7:
+        return repr(bound)
+    sign, digits, exponent = Decimal(repr(bound)).normalize().as_tuple()
+    fraction = "".join(map(str, digits[1:])) or "0"
+    return f"{'-' * sign}{digits[0]}.{fraction}E{int(exponent) + len(digits) - 1}"

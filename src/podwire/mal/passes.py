@@ -1,0 +1,124 @@
+"""
+Rewrites of a rule's tree, each a pure function from tree to tree.
+
+In: a parsed expression with the expPrefix and expSuffix of its file.  Out: the whole rule's tree.
+"""
+
+import math
+from dataclasses import replace
+
+from podwire.mal import syntax
+from podwire.mal.parser import HOLE
+from podwire.model.metric import Function
+
+DOWNSAMPLING = {
+    "AVG": Function.AVG,
+    "SUM": Function.SUM,
+    "SUM_PER_MIN": Function.SUM_PER_MIN,
+    "LATEST": None,
+    "MAX": None,
+    "MIN": None,
+}
+"""Words that never name a metric, and how the values of a minute merge (None: not built yet)."""
+
+
+def graft(chain: syntax.Expression, onto: syntax.Expression) -> syntax.Expression:
+    """
+    Put an expression where a chain of calls begins.
+
+    >>> from podwire.mal.errors import Source
+    >>> from podwire.mal.parser import parse, parse_chain
+    >>> from podwire.mal.printer import show
+    >>> show(graft(parse_chain(Source("sum(['k'])")), parse(Source("a + b"))))
+    "(a + b).sum(['k'])"
+    """
+    if isinstance(chain, syntax.Call):
+        return replace(chain, target=graft(chain.target, onto))
+    return onto if chain == HOLE else chain
+
+
+def inject(tree: syntax.Expression, prefix: syntax.Call | None) -> syntax.Expression:
+    """
+    Give every metric the expPrefix, in arguments too.
+
+    >>> from podwire.mal.errors import Source
+    >>> from podwire.mal.parser import parse, parse_chain
+    >>> from podwire.mal.printer import show
+    >>> show(inject(parse(Source("a.safeDiv(b)")), parse_chain(Source("sum(['k'])"))))
+    "a.sum(['k']).safeDiv(b.sum(['k']))"
+    """
+    match tree:
+        case syntax.Metric(name) if prefix is not None and name not in DOWNSAMPLING:
+            return graft(prefix, tree)
+        case syntax.Negate(operand):
+            return replace(tree, operand=inject(operand, prefix))
+        case syntax.Binary(_, left, right):
+            return replace(tree, left=inject(left, prefix), right=inject(right, prefix))
+        case syntax.Call(target, _, arguments):
+            return replace(
+                tree,
+                target=inject(target, prefix),
+                arguments=tuple(_inject_argument(each, prefix) for each in arguments),
+            )
+        case _:
+            return tree
+
+
+def _inject_argument(argument: syntax.Argument, prefix: syntax.Call | None) -> syntax.Argument:
+    if isinstance(argument, syntax.Expression):
+        return inject(argument, prefix)
+    return argument
+
+
+def fold(tree: syntax.Expression) -> syntax.Expression:
+    """
+    Do arithmetic on constants once, here, instead of once per batch.
+
+    >>> from podwire.mal.errors import Source
+    >>> from podwire.mal.parser import parse
+    >>> from podwire.mal.printer import show
+    >>> show(fold(parse(Source("bytes / (1024 * 1024)"))))
+    'bytes / 1048576'
+    """
+    match tree:
+        case syntax.Negate(operand):
+            return _fold_negate(replace(tree, operand=fold(operand)))
+        case syntax.Binary(_, left, right):
+            return _fold_binary(replace(tree, left=fold(left), right=fold(right)))
+        case syntax.Call(target):
+            return replace(tree, target=fold(target))
+        case _:
+            return tree
+
+
+def _fold_negate(tree: syntax.Negate) -> syntax.Expression:
+    if isinstance(tree.operand, syntax.Number):
+        return syntax.Number(-tree.operand.value, span=tree.span)
+    return tree
+
+
+def _fold_binary(tree: syntax.Binary) -> syntax.Expression:
+    if isinstance(tree.left, syntax.Number) and isinstance(tree.right, syntax.Number):
+        value = calculate(tree.op, tree.left.value, tree.right.value)
+        return syntax.Number(value, span=tree.span)
+    return tree
+
+
+def calculate(op: str, left: float, right: float) -> float:
+    """
+    Arithmetic as IEEE 754 has it, division by zero included.
+
+    >>> calculate("/", 1.0, 0.0)
+    inf
+    """
+    match op:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case _ if right:
+            return left / right
+        case _:
+            return math.copysign(math.inf, left) if left else math.nan

@@ -1,0 +1,190 @@
+"""
+The nouns of the language: trees of frozen values with the place each came from.
+
+In: nothing.  Out: what `parser` builds, `passes` rewrite, `check` judges and `plan` compiles.
+Two trees are equal when they mean the same text, wherever it stood.
+"""
+
+from dataclasses import dataclass, field
+
+from podwire.mal.errors import NOWHERE, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Anything that was written somewhere."""
+
+    span: Span = field(default=NOWHERE, kw_only=True, compare=False, repr=False)
+
+
+# Expressions over families of samples.
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Node):
+    """The family of this name in the batch."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Node):
+    operand: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    op: str
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """`target.name(arguments)`, or `target.namespace::name(arguments)` for an extension."""
+
+    target: "Expression"
+    name: str
+    arguments: tuple["Argument", ...] = ()
+    namespace: str = ""
+
+    @property
+    def title(self) -> str:
+        """The function as it is written."""
+        return f"{self.namespace}::{self.name}" if self.namespace else self.name
+
+
+Expression = Number | Metric | Negate | Binary | Call
+
+
+# What only an argument can be.
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Node):
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers(Node):
+    items: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enum(Node):
+    """`Layer.GENERAL`, `TimeUnit.SECONDS`."""
+
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closure(Node):
+    parameters: tuple[str, ...]
+    body: tuple["Statement", ...]
+
+
+# Inside closures; `Text`, `Truth` and `Null` are arguments too.
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Node):
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truth(Node):
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Null(Node):
+    """No value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Node):
+    """`tags.name`."""
+
+    target: "Value"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Node):
+    """`tags[key]`."""
+
+    target: "Value"
+    key: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke(Node):
+    """`Owner.name(arguments)`: a function of a known owner."""
+
+    owner: str
+    name: str
+    arguments: tuple["Value", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Infix(Node):
+    op: str
+    left: "Value"
+    right: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    operand: "Value"
+
+
+Value = Text | Truth | Null | Name | Member | Index | Invoke | Infix | Not
+Argument = Expression | Texts | Numbers | Enum | Closure | Text | Truth | Null
+
+
+@dataclass(frozen=True, slots=True)
+class If(Node):
+    condition: Value
+    then: tuple["Statement", ...]
+    otherwise: tuple["Statement", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Node):
+    value: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declare(Node):
+    """`String name = value`; `type` is `String` or `def`."""
+
+    type: str
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Node):
+    target: Name | Member | Index
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Node):
+    """A value computed for what computing it does."""
+
+    value: Value
+
+
+Statement = If | Return | Declare | Assign | Discard
