@@ -1,13 +1,53 @@
 """The `podwire` program: one Typer application, one file per command."""
 
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Kubernetes network monitoring.")
+import podwire
+from podwire.cli.agent import agent
+from podwire.cli.backend import backend
+from podwire.cli.doctor import doctor
+from podwire.cli.metrics import metrics
+from podwire.cli.task import app as task
+from podwire.cli.topology import topology
+from podwire.cli.up import up
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the answer is no (a refused task, a failed check), "
+    "2 something must be changed first; the message says what and where."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+RUN, ASK = "Run", "Ask"
+app.command(rich_help_panel=RUN)(up)
+app.command(rich_help_panel=RUN)(backend)
+app.command(rich_help_panel=RUN)(agent)
+app.command(rich_help_panel=RUN)(doctor)
+app.add_typer(task, name="task", rich_help_panel=ASK)
+app.command(rich_help_panel=ASK)(topology)
+app.command(rich_help_panel=ASK)(metrics)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"podwire {podwire.__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def podwire() -> None:
-    """Watch who a pod talks to, over what, how fast, and what fails."""
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Network monitoring of pods, from the kernel to the picture."""
 
 
 def main() -> None:

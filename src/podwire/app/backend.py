@@ -1,0 +1,105 @@
+"""
+The backend plugged together: storage, rules, the gRPC server, GraphQL and the page.
+
+In: settings.  Out: a running backend until it is cancelled.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from podwire.app import rules
+from podwire.app.agent import now_ms
+from podwire.app.settings import BackendSettings, ConfigError
+from podwire.kube.names import NoCluster
+from podwire.mal import Analyzer
+from podwire.query import application
+from podwire.receiver.server import PortTaken, serve
+from podwire.receiver.tally import Tally
+from podwire.storage import Store
+
+PAGE = Path(__file__).parent / "page"
+
+
+async def run(settings: BackendSettings) -> None:
+    """
+    Serve until cancelled.
+
+    Raises `ConfigError`, `PortTaken`, `mal.RuleError`, `storage.Unavailable`: what an operator or
+    a rule's author must mend; nothing is left open then.
+    """
+    files = rules.active(settings)
+    listener = _listen(settings.http)
+    metrics = {metric.name: metric for file in files for metric in file.metrics}
+    tally = Tally()
+    async with _opened(settings.storage) as store:
+        analyzer = Analyzer(files, NoCluster())
+        server = await serve(
+            settings.grpc, sink=store, analyzer=analyzer, tally=tally, now_ms=now_ms
+        )
+        page = application(store, metrics=metrics, page=PAGE if PAGE.is_dir() else None)
+        page.routes.insert(0, Route("/status", _status(tally, store)))
+        try:
+            await _serve_http(page, listener)
+        finally:
+            await server.stop(grace=1)
+
+
+@asynccontextmanager
+async def _opened(dsn: str) -> AsyncIterator[Store]:
+    store = await Store.open(dsn)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = split(address)
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {address} for HTTP: {error.strerror}") from error
+
+
+def split(address: str) -> tuple[str, int]:
+    """`HOST:PORT` in its two parts. Raises `ConfigError`."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ConfigError(f"{address!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the program around it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve_http(page: Starlette, listener: socket.socket) -> None:
+    config = uvicorn.Config(page, log_level="warning", lifespan="off", access_log=False)
+    try:
+        await _Server(config).serve(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _status(tally: Tally, store: Store) -> Callable[[Request], Awaitable[Response]]:
+    """Totals of the receivers and of storage since start, as JSON."""
+
+    async def status(request: Request) -> Response:
+        del request
+        losses: Mapping[str, int] = store.losses()
+        lost = {f"storage_lost_{reason}_total": count for reason, count in losses.items()}
+        return JSONResponse({**tally.statistics(), **lost})
+
+    return status

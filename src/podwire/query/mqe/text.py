@@ -1,0 +1,24 @@
+"""Numbers as SkyWalking writes them: at most three decimals, half to even, no grouping."""
+
+import math
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+WIDE = Context(prec=400)
+
+
+def number(value: float | None) -> str | None:
+    """
+    The text of a value; None stays None.
+
+    >>> number(1 / 3), number(0.0015), number(1e20), number(-0.0004), number(math.inf)
+    ('0.333', '0.002', '100000000000000000000', '-0', '∞')
+    """
+    if value is None:
+        return None
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    rounded = Decimal(value).quantize(Decimal("0.001"), ROUND_HALF_EVEN, WIDE)
+    text = f"{rounded:f}".rstrip("0").rstrip(".")
+    return text or "0"

@@ -1,0 +1,71 @@
+"""Who talks to whom in and around an instance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ariadne import QueryType
+
+from podwire.model.component import Component
+from podwire.model.identity import instance_id, relation_id, service_id
+from podwire.model.metric import Side
+from podwire.model.process import DetectType
+from podwire.model.topology import Edge, StoredProcess
+from podwire.query.context import Info, source_of
+from podwire.query.duration import buckets
+
+query = QueryType()
+
+
+@query.field("getProcessTopology")
+async def get_process_topology(
+    _: object,
+    info: Info,
+    serviceInstanceId: str,
+    duration: Mapping[str, Any],
+    debug: bool | None = None,
+) -> dict[str, Any]:
+    source, times = source_of(info), buckets(duration)
+    edges = await source.edges(serviceInstanceId, times.first_minute_s, times.last_minute_s)
+    ends = sorted({end for edge in edges for end in (edge.source, edge.target)})
+    processes = await source.processes(ids=ends) if ends else ()
+    return {"nodes": [_node(each) for each in processes], "calls": calls(edges)}
+
+
+def calls(edges: Sequence[Edge]) -> list[dict[str, Any]]:
+    """One call a pair; every component of each side, none twice."""
+    pairs: dict[tuple[str, str], list[Edge]] = {}
+    for edge in edges:
+        pairs.setdefault((edge.source, edge.target), []).append(edge)
+    return [
+        {
+            "id": relation_id(source, target),
+            "source": source,
+            "target": target,
+            "detectPoints": [
+                side.name for side in Side if any(each.side is side for each in found)
+            ],
+            "sourceComponents": _components(found, Side.CLIENT),
+            "targetComponents": _components(found, Side.SERVER),
+        }
+        for (source, target), found in pairs.items()
+    ]
+
+
+def _components(edges: Sequence[Edge], side: Side) -> list[str]:
+    known = {member.value: member.title for member in Component}
+    names = {known.get(edge.component, "Unknown") for edge in edges if edge.side is side}
+    return sorted(names)
+
+
+def _node(process: StoredProcess) -> dict[str, Any]:
+    entity = process.entity
+    service = service_id(entity.service)
+    return {
+        "id": process.process_id,
+        "serviceId": service,
+        "serviceName": entity.service,
+        "serviceInstanceId": instance_id(service, entity.instance),
+        "serviceInstanceName": entity.instance,
+        "name": entity.process,
+        "isReal": process.detect_type is not DetectType.VIRTUAL,
+    }

@@ -1,0 +1,160 @@
+"""
+The store: everything the backend keeps, behind one value.
+
+In: what receivers admit and operators ask for.  Out: rows merged as they are read.
+Satisfies `receiver.sink.Sink` and `query.source.Source`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from podwire.model.metric import Partial, Relation, Side
+from podwire.model.process import ProcessRecord
+from podwire.model.task import NetworkTask
+from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
+from podwire.storage import process, task
+from podwire.storage.buffer import Buffer
+from podwire.storage.engine import Engine
+from podwire.storage.migrate import migrate
+
+FLUSH_INTERVAL_S = 0.4
+BUFFER_LIMIT = 1_000_000
+LIVE_MS = 45_000
+"""A process is live for two heartbeats and a little."""
+
+EDGES = """
+SELECT DISTINCT source, target, side, component
+FROM relation_minute
+WHERE instance_id = {instance:String}
+  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
+ORDER BY source, target, side, component
+"""
+
+POINTS = """
+SELECT metric, toUnixTimestamp(minute), side, sum(total), sum(count), sumMap(table)
+FROM metric_minute
+WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
+  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
+GROUP BY metric, minute, side
+ORDER BY metric, minute, side
+"""
+
+
+class Store:
+    """An open store; `close` it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._buffer = Buffer(engine, limit=BUFFER_LIMIT)
+        self._virtual: dict[str, int] = {}
+        self._flushing = asyncio.create_task(self._flush_forever())
+
+    @classmethod
+    async def open(cls, dsn: str) -> "Store":
+        """
+        Open and migrate. `chdb:///PATH`, `chdb://memory` or `http://HOST:PORT/DATABASE`.
+
+        Raises `Unavailable`.
+        """
+        engine = await Engine.open(dsn)
+        await migrate(engine)
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Write what is buffered and close."""
+        self._flushing.cancel()
+        await asyncio.gather(self._flushing, return_exceptions=True)
+        await self._buffer.flush()
+        await self._engine.close()
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            await asyncio.shield(self._buffer.flush())
+
+    async def flush(self) -> None:
+        """Make everything that was added queryable now."""
+        await self._buffer.flush()
+
+    def losses(self) -> Mapping[str, int]:
+        """Totals by reason since start."""
+        return self._buffer.losses()
+
+    async def report_processes(self, records: Sequence[ProcessRecord]) -> None:
+        fresh = [record for record in records if self._is_news(record)]
+        await process.write(self._engine, fresh)
+
+    def _is_news(self, record: ProcessRecord) -> bool:
+        """A virtual process comes with every report; once a minute is enough to keep it."""
+        if record.agent_id:
+            return True
+        minute = record.last_ping_ms // 60_000
+        if self._virtual.get(record.process_id) == minute:
+            return False
+        if len(self._virtual) > 100_000:
+            self._virtual.clear()
+        self._virtual[record.process_id] = minute
+        return True
+
+    async def keep_alive(self, records: Sequence[ProcessRecord]) -> None:
+        await process.write(self._engine, records)
+        await process.write_instances(self._engine, records)
+
+    async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
+        self._buffer.add(partials, relations)
+
+    async def tasks_of_agent(
+        self, agent_id: str, *, since_ms: int, now_ms: int
+    ) -> Sequence[tuple[NetworkTask, Sequence[str]]]:
+        live = await process.live_of_agent(self._engine, agent_id, now_ms - LIVE_MS)
+        if not live:
+            return []
+        found = await task.tasks(self._engine, instances=list(live), since_ms=since_ms)
+        return [(each, live[each.instance_id]) for each in found if each.end_ms > now_ms]
+
+    async def services(self) -> Sequence[Service]:
+        return await process.services(self._engine)
+
+    async def instances(self, service_id: str = "") -> Sequence[Instance]:
+        return await process.instances(self._engine, service_id)
+
+    async def processes(
+        self,
+        *,
+        instance_id: str = "",
+        ids: Sequence[str] = (),
+        since_ms: int = 0,
+        until_ms: int = process.EVER_MS,
+    ) -> Sequence[StoredProcess]:
+        return await process.processes(
+            self._engine, instance=instance_id, ids=ids, since_ms=since_ms, until_ms=until_ms
+        )
+
+    async def edges(self, instance_id: str, since_s: int, until_s: int) -> Sequence[Edge]:
+        parameters = {"instance": instance_id, "since": since_s, "until": until_s}
+        rows = await self._engine.query(EDGES, parameters)
+        return [Edge(row[0], row[1], Side(row[2]), row[3]) for row in rows]
+
+    async def points(
+        self, entity: str, metrics: Sequence[str], since_s: int, until_s: int
+    ) -> Mapping[str, Sequence[Point]]:
+        parameters = {
+            "entity": entity,
+            "metrics": list(metrics),
+            "since": since_s,
+            "until": until_s,
+        }
+        found: dict[str, list[Point]] = {}
+        for metric, *rest in await self._engine.query(POINTS, parameters):
+            minute_s, side, total, count, table = rest
+            found.setdefault(metric, []).append(Point(minute_s, Side(side), total, count, table))
+        return found
+
+    async def tasks(
+        self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
+    ) -> Sequence[NetworkTask]:
+        instances = [instance_id] if instance_id else []
+        return await task.tasks(self._engine, service=service_id, instances=instances, task=task_id)
+
+    async def write_task(self, new: NetworkTask) -> None:
+        await task.write(self._engine, new)
