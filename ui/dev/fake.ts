@@ -12,7 +12,7 @@ interface Request {
 const MINUTE_MS = 60_000;
 const SERVICE = { id: "c2hvcA==.1", name: "shop" };
 const POD = { id: "c2hvcA==.1_Z2F0ZXdheS0x", name: "gateway-7d9c4f-x2x8p" };
-const startedMs = Date.now() - 9 * MINUTE_MS;
+const startedMs = Date.now() - Number(process.env.AGE_S ?? 540) * 1000;
 const tasks = [task(startedMs)];
 
 function task(startMs: number) {
@@ -130,7 +130,7 @@ function series(expression: string, ends: { processName: string; destProcessName
       values: minutes().map((timeMs) => ({
         id: String(timeMs),
         value:
-          isMissing || timeMs < startedMs
+          isMissing || timeMs + MINUTE_MS <= startedMs
             ? null
             : value(expression, edge, timeMs, index, label?.value),
       })),

@@ -8,8 +8,11 @@ import type { Side } from "./graph";
 import type { Tab } from "./link";
 import type { Unit } from "./unit";
 
-/** `lines`: one line an expression; `labels`: one line a label; `stack`: labels on each other. */
-export type Shape = "lines" | "labels" | "stack";
+/**
+ * `lines`: one line an expression; `labels`: one line a label; `bars`: one bar an expression;
+ * `stack`: bars of the labels on each other.
+ */
+export type Shape = "lines" | "labels" | "bars" | "stack";
 
 /** What an empty chart means: nothing measured, or an event that did not happen. */
 export type Kind = "traffic" | "event";
@@ -38,6 +41,8 @@ const BYTES_PER_KB = "/1024";
 const LOWER_BOUND = "A percentile is the lower bound of the bucket it falls into.";
 
 type Extra = Partial<Pick<Chart, "shape" | "kind" | "tip">>;
+
+const EVENT: Extra = { kind: "event", shape: "bars" };
 
 /** A chart with one line for the client's and one for the server's end of the edge. */
 function bothSides(
@@ -133,8 +138,8 @@ const SIZES = "Sizes";
 const RTT_TIP = "The kernel's smoothed round trip time, one sample a read or write call.";
 
 export const CHARTS: Chart[] = [
-  bothSides(HEALTH, "Retransmits", "per min", "retransmit_cpm", "", { kind: "event" }),
-  bothSides(HEALTH, "Drops", "per min", "drop_cpm", "", { kind: "event" }),
+  bothSides(HEALTH, "Retransmits", "per min", "retransmit_cpm", "", EVENT),
+  bothSides(HEALTH, "Drops", "per min", "drop_cpm", "", EVENT),
   bothSides(HEALTH, "Round trip, average", "µs", "write_avg_rtt_time", "", { tip: RTT_TIP }),
   ...percentiles(HEALTH, "Round trip", "µs", "write_rtt_time_percentile"),
   bothSides(TRAFFIC, "Write calls", "per min", "write_cpm"),
@@ -147,20 +152,18 @@ export const CHARTS: Chart[] = [
   }),
   ...percentiles(LATENCY, "Write call", "ms", "write_exe_time_percentile", NS_PER_MS),
   ...percentiles(LATENCY, "Read call", "ms", "read_exe_time_percentile", NS_PER_MS),
-  bothSides(CONNECTIONS, "Connects", "per min", "connect_cpm", "", { kind: "event" }),
+  bothSides(CONNECTIONS, "Connects", "per min", "connect_cpm", "", EVENT),
   bothSides(
     CONNECTIONS,
     "Connect time, average",
     "ms",
     { client: "client_connect_exe_time", server: "server_connect_avg_exe_time" },
     NS_PER_MS,
-    { kind: "event" },
+    EVENT,
   ),
-  bothSides(CONNECTIONS, "Closes", "per min", "close_cpm", "", { kind: "event" }),
-  bothSides(CONNECTIONS, "Close time, average", "ms", "close_avg_exe_time", NS_PER_MS, {
-    kind: "event",
-  }),
-  http(REQUESTS, "Requests", "per min", ["http1_request_cpm"]),
+  bothSides(CONNECTIONS, "Closes", "per min", "close_cpm", "", EVENT),
+  bothSides(CONNECTIONS, "Close time, average", "ms", "close_avg_exe_time", NS_PER_MS, EVENT),
+  { ...http(REQUESTS, "Requests", "per min", ["http1_request_cpm"]), shape: "bars" },
   {
     ...labelled(
       "http",

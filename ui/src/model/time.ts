@@ -66,6 +66,12 @@ export function chooseSpan(choice: WindowChoice, nowMs: number, taskStartMs: num
   return { startMs: Math.min(endMs, Math.max(oldest, startOfMinute(taskStartMs))), endMs };
 }
 
+/** Leaves out the empty start of a window, but shows five minutes at least. */
+export function trimSpan(span: Span, measured: ReadonlySet<number>): Span {
+  const first = Math.min(...measured, span.endMs - 4 * MINUTE_MS);
+  return { startMs: Math.max(span.startMs, first), endMs: span.endMs };
+}
+
 export function toDuration(span: Span, zoneMinutes: number): Duration {
   return {
     start: formatMinute(span.startMs, zoneMinutes),

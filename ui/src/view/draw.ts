@@ -2,7 +2,7 @@
  * The only file that knows ECharts' machinery: open a chart on an element, show, close.
  */
 
-import { LineChart, type LineSeriesOption } from "echarts/charts";
+import { BarChart, LineChart, type BarSeriesOption, type LineSeriesOption } from "echarts/charts";
 import {
   GridComponent,
   MarkAreaComponent,
@@ -14,10 +14,12 @@ import {
 import { connect, init, use, type ComposeOption } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
-export type Option = ComposeOption<
-  LineSeriesOption | GridComponentOption | MarkAreaComponentOption | TooltipComponentOption
->;
 export type LineOption = LineSeriesOption;
+export type SeriesOption = LineSeriesOption | BarSeriesOption;
+
+export type Option = ComposeOption<
+  SeriesOption | GridComponentOption | MarkAreaComponentOption | TooltipComponentOption
+>;
 
 export interface ChartHandle {
   show: (option: Option) => void;
@@ -27,7 +29,7 @@ export interface ChartHandle {
 /** Charts of one group share the crosshair. */
 const GROUP = "edge";
 
-use([LineChart, GridComponent, MarkAreaComponent, TooltipComponent, CanvasRenderer]);
+use([BarChart, LineChart, GridComponent, MarkAreaComponent, TooltipComponent, CanvasRenderer]);
 connect(GROUP);
 
 export function openChart(element: HTMLElement): ChartHandle {

@@ -29,6 +29,7 @@ export const ROUND_MS = 3_000;
 const SLOW_ROUNDS = 3;
 /** The busiest picture that still gets numbers on its arrows. */
 const MOST_EDGES = 60;
+const EDGES_A_QUERY = 20;
 
 export interface Live {
   services: Named[] | null;
@@ -220,11 +221,14 @@ async function renewEdge(live: Live, selection: Selection, signal: AbortSignal):
 
 async function renewTraffic(live: Live, signal: AbortSignal): Promise<void> {
   const edges = (live.graph?.edges ?? []).slice(0, MOST_EDGES);
-  const wanted = edges.map((edge) => ({ edge, expressions: trafficExpressions(edge) }));
   const duration = toDuration(live.span, live.zoneMinutes);
-  const { answers } = await runExpressions(ask, wanted, duration, signal);
   const openMs = startOfMinute(serverNow(live));
-  live.traffic = new Map(
-    edges.map((edge, index) => [edge.id, trafficOf(edge, answers[index]!, openMs)]),
-  );
+  const traffic = new Map<string, Traffic>();
+  for (let first = 0; first < edges.length; first += EDGES_A_QUERY) {
+    const some = edges.slice(first, first + EDGES_A_QUERY);
+    const wanted = some.map((edge) => ({ edge, expressions: trafficExpressions(edge) }));
+    const { answers } = await runExpressions(ask, wanted, duration, signal);
+    some.forEach((edge, index) => traffic.set(edge.id, trafficOf(edge, answers[index]!, openMs)));
+  }
+  live.traffic = traffic;
 }

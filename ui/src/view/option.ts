@@ -7,8 +7,10 @@ import type { Answers } from "../model/headline";
 import { measuredMinutes, newest, type Point } from "../model/series";
 import { formatClock, MINUTE_MS, type Span } from "../model/time";
 import { formatNumber, formatValue } from "../model/unit";
-import type { LineOption, Option } from "./draw";
+import type { LineOption, Option, SeriesOption } from "./draw";
 import type { Palette } from "./palette";
+
+const HALF_MINUTE_MS = MINUTE_MS / 2;
 
 export interface ChartInput {
   chart: Chart;
@@ -44,7 +46,9 @@ export function optionOf(
       xAxis: timeAxis(input, palette),
       yAxis: valueAxis(palette),
       tooltip: tooltip(input, palette, isHovered),
-      series: strokes.map((stroke, index) => line(input, stroke, index === 0, palette)),
+      series: strokes.map((stroke, index) =>
+        seriesOf(input, stroke, index === 0 ? openMinute(input, palette) : null),
+      ),
     },
   };
 }
@@ -113,44 +117,54 @@ function fade(color: string, percent: string, ground: string): string {
   return `#${mix.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 }
 
-function line(input: ChartInput, stroke: Stroke, isFirst: boolean, palette: Palette): LineOption {
-  const isStack = input.chart.shape === "stack";
-  const alone = stroke.points.filter((point) => point.value !== null).length < 3;
-  return {
-    type: "line",
-    name: stroke.name,
-    data: stroke.points.map(({ timeMs, value }) => [timeMs, value]),
-    color: stroke.color,
-    lineStyle: { width: isStack ? 0 : 1.6 },
-    showSymbol: alone && !isStack,
-    symbol: "circle",
-    symbolSize: 5,
-    connectNulls: false,
-    ...(isStack && { stack: "all", areaStyle: { opacity: 0.55 } }),
-    ...(isFirst && { markArea: openMinute(input, palette) }),
-  };
+function seriesOf(
+  { chart, openMs }: ChartInput,
+  { name, color, points }: Stroke,
+  markArea: NonNullable<LineOption["markArea"]> | null,
+): SeriesOption {
+  const data = points.map(({ timeMs, value }) => [timeMs, value]);
+  if (isBar(chart)) {
+    const bars = data.map((value) => (value[0]! < openMs ? { value } : { value, ...FAINT }));
+    return { name, color, data: bars, ...BAR, ...(chart.shape === "stack" && { stack: "all" }) };
+  }
+  const showSymbol = points.filter((point) => point.value !== null).length < 3;
+  return { name, color, data, ...LINE, showSymbol, ...(markArea && { markArea }) };
 }
 
+function isBar(chart: Chart): boolean {
+  return chart.shape === "bars" || chart.shape === "stack";
+}
+
+/** A bar of the minute that is not over. */
+const FAINT = { itemStyle: { opacity: 0.5 } };
+const BAR = { type: "bar", barMaxWidth: 12, barGap: "10%", barCategoryGap: "35%" } as const;
+const LINE = {
+  type: "line",
+  lineStyle: { width: 1.6 },
+  symbol: "circle",
+  symbolSize: 5,
+  connectNulls: false,
+} as const;
+
 /** Shades the minute that is not over: its counts still grow. */
-function openMinute(
-  { openMs, span }: ChartInput,
-  palette: Palette,
-): NonNullable<LineOption["markArea"]> {
+function openMinute({ openMs }: ChartInput, palette: Palette): NonNullable<LineOption["markArea"]> {
   return {
     silent: true,
     itemStyle: { color: palette.muted, opacity: 0.09 },
-    data: [[{ xAxis: Math.max(span.startMs, openMs - MINUTE_MS) }, { xAxis: span.endMs }]],
+    data: [[{ xAxis: openMs - HALF_MINUTE_MS }, { xAxis: openMs + HALF_MINUTE_MS }]],
   };
 }
 
 function timeAxis(
-  { span, zoneMinutes }: ChartInput,
+  { chart, span, zoneMinutes }: ChartInput,
   palette: Palette,
 ): NonNullable<Option["xAxis"]> {
+  // A minute stands around its start; for bars the axis itself makes that room.
+  const room = isBar(chart) ? 0 : HALF_MINUTE_MS;
   return {
     type: "time",
-    min: span.startMs,
-    max: Math.max(span.endMs, span.startMs + MINUTE_MS),
+    min: span.startMs - room,
+    max: span.endMs + room,
     minInterval: Math.max(1, Math.ceil((span.endMs - span.startMs) / MINUTE_MS / 4)) * MINUTE_MS,
     axisLine: { lineStyle: { color: palette.line } },
     axisTick: { show: false },

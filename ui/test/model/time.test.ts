@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { chooseSpan, formatClock, formatMinute, parseZone, toDuration } from "../../src/model/time";
+import {
+  chooseSpan,
+  formatClock,
+  formatMinute,
+  parseZone,
+  toDuration,
+  trimSpan,
+} from "../../src/model/time";
 
 const NOON = Date.UTC(2026, 10, 24, 12, 0, 30);
 
@@ -32,4 +39,12 @@ test("the task's window starts in its first minute", () => {
 test("the window of an old task stays within what the server answers", () => {
   const span = chooseSpan("task", NOON, NOON - 48 * 3_600_000);
   expect((span.endMs - span.startMs) / 60_000 + 1).toBe(480);
+});
+
+test("a chart starts with the first measured minute, five minutes back at the latest", () => {
+  const span = { startMs: 0, endMs: 14 * 60_000 };
+  const starts = [new Set([7 * 60_000]), new Set([14 * 60_000]), new Set<number>()].map(
+    (measured) => trimSpan(span, measured).startMs / 60_000,
+  );
+  expect(starts).toEqual([7, 10, 10]);
 });
