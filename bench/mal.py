@@ -8,6 +8,7 @@ values and 8 histograms, 282 samples when each bucket counts.
 import time
 from pathlib import Path
 
+from bench.row import Row
 from podwire.kube.names import NoCluster
 from podwire.mal import Analyzer, load
 from podwire.model import bounds
@@ -82,11 +83,12 @@ def samples_per_core_second(edges: int, rounds: int = 40) -> float:
     return sum(map(samples_of, work)) / (time.process_time() - start_s)
 
 
-def main() -> None:
-    for edges in (1, 10, 100):
-        rate = samples_per_core_second(edges)
-        print(f"MAL, {edges:>3} edges a report: {rate / 1e3:,.0f}k samples per core-second")
-
-
-if __name__ == "__main__":
-    main()
+def rows() -> list[Row]:
+    """One core, by edges a report."""
+    return [
+        Row(
+            f"MAL alone: samples per core-second, {edges} edges a report",
+            f"{samples_per_core_second(edges) / 1e3:,.0f}k",
+        )
+        for edges in (1, 10, 100)
+    ]

@@ -1,0 +1,61 @@
+"""`make bench`: every figure, from one run, as a table."""
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import ingest, mal, whole
+from bench.row import Row
+
+SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
+    "whole": lambda _: whole.rows(),
+    "ingest": ingest.rows,
+    "mal": lambda _: mal.rows(),
+}
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = next(
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    )
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{os.cpu_count()} cores ({model}), {memory_gb:.0f} GB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", help=f"of: {', '.join(SECTIONS)}; all by default")
+    parser.add_argument("--markdown", action="store_true", help="print what bench/README.md holds")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = [row for name in chosen.sections or SECTIONS for row in SECTIONS[name](folder)]
+    show(found, is_markdown=chosen.markdown)
+
+
+def show(found: Sequence[Row], *, is_markdown: bool) -> None:
+    """A table for a terminal or for a page."""
+    if is_markdown:
+        print(f"Measured on {machine()}.\n\n| what | figure | note |\n|---|--:|---|")
+        for row in found:
+            print(f"| {row.what} | {row.figure} | {row.note} |")
+        return
+    table = Table("what", "figure", "note", title=machine(), box=None)
+    table.columns[1].justify = "right"
+    for row in found:
+        table.add_row(row.what, row.figure, row.note)
+    Console().print(table)
+
+
+main()
