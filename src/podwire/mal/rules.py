@@ -5,7 +5,7 @@ In: a YAML file.  Out: `RuleFile`, whose every rule can run, or a `RuleError` at
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -25,6 +25,8 @@ class Rule:
     metric: Metric
     tree: syntax.Expression
     shape: Shape
+    written: Span = field(compare=False, repr=False)
+    """Its expression in the file, without what the file puts around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,17 @@ def read(text: str, file: str = "<text>") -> RuleFile:
         _rule(node, whole, prefix.text, before, after)
         for node in _sequence(_required(entries, "metricsRules", whole), whole)
     ]
-    return RuleFile(Path(file).stem, _distinct(rules))
+    return RuleFile(Path(file).stem, distinct(rules))
 
 
-def _distinct(rules: list[Rule]) -> tuple[Rule, ...]:
+def distinct(rules: list[Rule]) -> tuple[Rule, ...]:
+    """The rules, if those that share a metric agree on what it is."""
     shapes: dict[str, Rule] = {}
     for rule in rules:
         first = shapes.setdefault(rule.metric.name, rule)
         if (first.metric, first.shape) != (rule.metric, rule.shape):
             message = f"{rule.metric.name} is defined again as another kind of metric"
-            raise RuleError(message, rule.tree.span)
+            raise RuleError(message, rule.written)
     return tuple(rules)
 
 
@@ -91,10 +94,12 @@ def _rule(
 ) -> Rule:
     entries = _entries(node, whole, RULE_KEYS)
     name = _text(_required(entries, "name", whole, node), whole)
-    tree = parse(_text(_required(entries, "exp", whole, node), whole))
-    tree = assemble(tree, before, after)
-    shape = check(tree)
-    return Rule(Metric(f"{prefix}_{name.text}", shape.function, shape.ranks), tree, shape)
+    source = _text(_required(entries, "exp", whole, node), whole)
+    written = Span(source, 0, len(source.text))
+    tree = assemble(parse(source), before, after)
+    shape = check(tree, written)
+    metric = Metric(f"{prefix}_{name.text}", shape.function, shape.ranks)
+    return Rule(metric, tree, shape, written)
 
 
 def assemble(
@@ -118,7 +123,7 @@ def assemble(
 def _compose(whole: Source) -> yaml.Node:
     try:
         node = yaml.compose(whole.text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = _at(whole, mark.index if mark else 0)
         raise RuleError(f"not YAML: {getattr(error, 'problem', error)}", place) from error
