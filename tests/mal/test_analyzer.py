@@ -139,3 +139,17 @@ metricsRules:
     with pytest.raises(RuleError, match="p_x is defined again"):
         Analyzer([read(text), read(other)], NoCluster())
     assert 1 == len(Analyzer([read(text), read(text)], NoCluster()).metrics)
+
+
+def test_endless_variety_of_labels_stays_bounded() -> None:
+    """Reporters, raw label sets and label names that never come back are forgotten again."""
+    analyzer = Analyzer([load(RULES)], NoCluster(), label_limit=1_000)
+    for turn in range(300):
+        odd = labels(extra=((f"name{turn}", "x"), ("service", f"{turn}")))
+        meters = (
+            single("http1_client_duration_avg", 1.0, odd),
+            single("http1_response_status_counter", 1.0, odd),
+        )
+        analyzer.analyze(Collection("service", f"instance-{turn}", 61_000, meters))
+
+    assert analyzer.losses["labels_evicted"] > 1_000

@@ -15,7 +15,7 @@ from podwire.mal.batch import Reader
 from podwire.mal.check import metrics
 from podwire.mal.emit import Edge, Emitter, targets
 from podwire.mal.functions import World
-from podwire.mal.labels import LabelTable
+from podwire.mal.labels import LIMIT, LabelTable
 from podwire.mal.names import PeerNames
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
@@ -46,7 +46,7 @@ class Analyzer:
         files: Sequence[RuleFile],
         names: PeerNames,
         *,
-        label_limit: int = 200_000,
+        label_limit: int = LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = LabelTable(label_limit)
@@ -113,6 +113,6 @@ class Analyzer:
             renamed = self._processes.renamed()
         if renamed:
             self._table.clear()
-        if self._table.trim() or renamed:
+        if self._table.trim(len(self._reader)) or renamed:
             self._reader.clear()
             self._processes.clear()

@@ -26,11 +26,19 @@ class Reader:
         self._wanted = wanted
         self._series: dict[tuple[str, str], dict[Labels, int]] = {}
         self._bounds: dict[float, int] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Reporters and series remembered."""
+        return self._size
 
     def read(self, collection: Collection) -> Batch:
         """The families that rules ask for."""
         owner = (collection.service, collection.instance)
-        known = self._series.setdefault(owner, {})
+        known = self._series.get(owner)
+        if known is None:
+            known = self._series[owner] = {}
+            self._size += 1
         columns: dict[str, _Column] = {}
         for meter in collection.meters:
             if meter.name in self._wanted:
@@ -42,6 +50,7 @@ class Reader:
 
     def _intern(self, collection: Collection, reported: Labels) -> int:
         """The reporter's own service and instance stand, whatever its labels say."""
+        self._size += 1
         labels = dict(reported)
         labels.pop("service", None)
         labels.pop("instance", None)
@@ -70,6 +79,7 @@ class Reader:
         """Forget everything, because the table did."""
         self._series.clear()
         self._bounds.clear()
+        self._size = 0
 
 
 _Column = tuple[list[int], list[float]]

@@ -65,7 +65,7 @@ class Target:
     """The remaining labels as `{code=200}`, empty without any."""
 
 
-def targets(table: LabelTable, scope: Scope) -> Memo[Target | None]:
+def targets(table: LabelTable, scope: Scope) -> Memo[int, Target | None]:
     """Where the samples of each plain label set go; None: its labels name no edge."""
     edges = table.memo(("edge", scope), partial(_edge_or_none, scope))
 
@@ -110,7 +110,7 @@ class Emitter:
 
     rule: Rule
     table: LabelTable
-    where: Memo[Target | None]
+    where: Memo[int, Target | None]
     losses: Counter[str]
 
     def emit(self, result: Family, minute_s: int) -> tuple[dict[Edge, None], list[Partial]]:

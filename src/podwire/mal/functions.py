@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from podwire.mal import closure, family, syntax
 from podwire.mal.family import Family
 from podwire.mal.labels import (
     BOUND,
-    BOUND_BITS,
     BOUND_MASK,
     FAILED,
     NO_BOUND,
@@ -26,7 +26,6 @@ from podwire.mal.labels import (
     LabelTable,
     Relabel,
     project,
-    restrict,
     without_bound,
 )
 from podwire.mal.processes import Processes
@@ -178,33 +177,28 @@ def truncate_bound(text: str) -> str | None:
     return str(min(int(max(-(2.0**63), min(bound, 2.0**63))), family.LONG_MAX))
 
 
+SHAPES_LIMIT = 16
+"""So many sets of label names get weights in one batch; an agent has three a side."""
+
+
 def plan_weight(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
     """Values become value times weight, and their weights travel with them into sum and avg."""
     del call
     table = world.table
-    names = table.memo("names", lambda labels: tuple(name for name, _ in labels))
 
     def weigh(before: Family, batch: Batch) -> Family | None:
         weights = np.zeros(len(before.ids))
         counts = steps[0](batch)
         if counts is not None:
-            shapes = [
-                (names[identity >> BOUND_BITS], identity & BOUND_MASK != NO_BOUND)
-                for identity in before.ids.tolist()
-            ]
-            for shape in dict.fromkeys(shapes):
-                same = np.fromiter((each == shape for each in shapes), np.bool_, len(shapes))
-                parts = restrict_to(table, *shape)(counts.ids)
-                weights[same] = _totals(before.ids[same], parts, counts.values)
+            shapes: dict[tuple[str, ...], list[int]] = {}
+            for at, identity in enumerate(before.ids.tolist()):
+                shapes.setdefault(table.names[identity], []).append(at)
+            for names, places in islice(shapes.items(), SHAPES_LIMIT):
+                parts = table.restricted(names, counts.ids)
+                weights[places] = _totals(before.ids[places], parts, counts.values)
         return family.weigh(before, weights)
 
     return weigh
-
-
-def restrict_to(table: LabelTable, names: tuple[str, ...], bounded: bool) -> Relabel:  # noqa: FBT001
-    """The column form of `labels.restrict`."""
-    shrink = table.relabel(("only", names), partial(restrict, names))
-    return shrink if bounded else lambda ids: shrink(without_bound(ids))
 
 
 def _totals(wanted: Ids, keys: Ids, values: family.Column) -> family.Column:

@@ -26,18 +26,24 @@ BOUND_BITS = 24
 BOUND_MASK = (1 << BOUND_BITS) - 1
 NO_BOUND = 0
 
+LIMIT = 200_000
+"""Label sets by default: some 16,000 edges of 12 sets and 7 kB each; beyond it plans cost more."""
+
 _UNKNOWN = -2
 
 
-class Memo(dict[int, V], Generic[V]):
-    """What a pure function says of each number that was asked for."""
+K = TypeVar("K", bound=Hashable)
 
-    def __init__(self, function: Callable[[int], V]) -> None:
+
+class Memo(dict[K, V], Generic[K, V]):
+    """What a pure function says of each key that was asked for."""
+
+    def __init__(self, function: Callable[[K], V]) -> None:
         super().__init__()
         self._function = function
 
-    def __missing__(self, number: int) -> V:
-        value = self[number] = self._function(number)
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._function(key)
         return value
 
 
@@ -77,7 +83,7 @@ Relabel = Callable[[Ids], Ids]
 class LabelTable:
     """Every label set in use, numbered, and every function of them that rules ask for."""
 
-    def __init__(self, limit: int = 200_000) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._plain: dict[Labels, int] = {}
         self._plains: list[Labels] = []
@@ -85,12 +91,18 @@ class LabelTable:
         self._bounds: list[str] = []
         self._functions: dict[Hashable, Any] = {}
         self._values = np.empty(0)
+        self._parts = Memo(self._restrict)
+        self.names: Memo[int, tuple[str, ...]] = Memo(
+            lambda identity: tuple(name for name, _ in self[identity])
+        )
+        """The names of the labels of an id, its bound's included."""
+
         self.clear()
         self.evicted = 0
         """Label sets forgotten because the table was full."""
 
     def __len__(self) -> int:
-        return len(self._plains) + len(self._bounds)
+        return len(self._plains) + len(self._bounds) + len(self._parts)
 
     def __getitem__(self, identity: int) -> Labels:
         """A label set by its id; the bound, if there is one, comes last."""
@@ -130,6 +142,15 @@ class LabelTable:
             self._values = np.array(list(map(_bound_value, self._bounds)))
         return self._values[numbers]
 
+    def restricted(self, names: tuple[str, ...], ids: Ids) -> Ids:
+        """The column form of `restrict`, for names that are known when a batch is there."""
+        parts = self._parts
+        return np.array([parts[names, identity] for identity in ids.tolist()], np.int64)
+
+    def _restrict(self, key: tuple[tuple[str, ...], int]) -> int:
+        labels = restrict(key[0], self[key[1]])
+        return FAILED if labels is None else self.intern(labels)
+
     def relabel(self, key: Hashable, function: Callable[[Labels], Labels | None]) -> Relabel:
         """A function that never looks at the bound; equal keys must mean equal functions."""
 
@@ -167,9 +188,9 @@ class LabelTable:
 
         return rebind
 
-    def memo(self, key: Hashable, function: Callable[[Labels], V]) -> Memo[V]:
+    def memo(self, key: Hashable, function: Callable[[Labels], V]) -> Memo[int, V]:
         """What a function says of each plain set, by its number."""
-        found: Memo[V] = self._function(
+        found: Memo[int, V] = self._function(
             ("memo", key), lambda: Memo(lambda number: function(self._plains[number]))
         )
         return found
@@ -179,9 +200,9 @@ class LabelTable:
             self._functions[key] = make()
         return self._functions[key]
 
-    def trim(self) -> bool:
-        """Empty the table if it is over its limit; whether it was."""
-        if len(self) <= self._limit:
+    def trim(self, beside: int = 0) -> bool:
+        """Empty the table if it, with what is kept beside it, is over the limit; whether it was."""
+        if len(self) + beside <= self._limit:
             return False
         self.evicted += len(self)
         self.clear()
@@ -194,6 +215,8 @@ class LabelTable:
         self._bound.clear()
         self._bounds[:] = [""]
         self._values = np.empty(0)
+        self._parts.clear()
+        self.names.clear()
         for function in self._functions.values():
             function.clear()
 
