@@ -1,14 +1,18 @@
 """Reports that are wrong, many, or of changing names."""
 
 import math
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podwire.kube.names import NoCluster
 from podwire.mal import Analyzer, RuleError, load
+from podwire.mal.check import metrics
 from podwire.mal.rules import read
 from podwire.model.meter import Collection, Histogram, Meter, Single
-from podwire.model.metric import Relation, Side
+from podwire.model.metric import Partial, Relation, Side
 
 from .edges import INSTANCE_ID, RULES, labels, merged, network_profiling, report, single
 
@@ -153,3 +157,81 @@ def test_endless_variety_of_labels_stays_bounded() -> None:
         analyzer.analyze(Collection("service", f"instance-{turn}", 61_000, meters))
 
     assert analyzer.losses["labels_evicted"] > 1_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(1, 10**6), st.integers(1, 10**12)), min_size=1
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_averages_give_back_exact_sums(
+    operations: list[tuple[int, int, int]], random: Random
+) -> None:
+    """However counts and times spread over peers and reports, their sums come out exactly."""
+    analyzer = network_profiling()
+    partials: list[Partial] = []
+    for peer, count, time_ns in operations:
+        of = labels(("server_address", f"10.0.0.{peer}:80"))
+        meters = [
+            single("client_read_counts_counter", float(count), of),
+            single("client_read_exe_time_counter", time_ns / count, of),
+        ]
+        random.shuffle(meters)
+        partials += analyzer.analyze(report(*meters)).partials
+
+    counts = sum(count for _, count, _ in operations)
+    times_ns = sum(time_ns for _, _, time_ns in operations)
+    assert (times_ns, counts) == merged(partials, "client_read_avg_exe_time")
+
+
+def test_labels_beside_the_bound_keep_their_histograms_apart() -> None:
+    """A rule file that does not sum first has one table with each label set before its bounds."""
+    file = read("""
+metricPrefix: p
+expSuffix: processRelation('side', ['service'], ['instance'], 'a', 'b', 'c')
+metricsRules:
+  - {name: x, exp: "m.histogram().histogram_percentile([50]).downsampling(SUM)"}
+""")
+    edge = (("a", "p1"), ("b", "p2"), ("c", "49"), ("side", "server"))
+    meters = (
+        Histogram("m", (*edge, ("code", "200")), ((10.0, 0), (20.0, 4), (5.0, 0))),
+        Histogram("m", (*edge, ("code", "500")), ((10.0, 1),)),
+    )
+    partials = Analyzer([file], NoCluster()).analyze(report(*meters)).partials
+
+    table = {"{code=200}:20": 4, "{code=200}:5": 0, "{code=500}:10": 1}
+    assert (Partial("p_x", "p1-p2", Side.SERVER, 60, table=table),) == partials
+
+
+meter_names = st.sampled_from(
+    [*sorted({name for rule in load(RULES).rules for name in metrics(rule.tree)}), "other"]
+)
+label_sets = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["client_process_id", "server_address", "side", "le", "code", "service", "component"]
+        ),
+        st.sampled_from(["", "p1", "10.0.0.1:80", "::1:0", "nan", "{a=b}", "\0"]),
+    ),
+    max_size=5,
+).map(tuple)
+meters = st.builds(Single, meter_names, label_sets, st.floats()) | st.builds(
+    Histogram,
+    meter_names,
+    label_sets,
+    st.lists(st.tuples(st.floats(), st.integers(-(2**63), 2**63 - 1)), max_size=4).map(tuple),
+)
+
+
+@given(st.lists(meters, max_size=8), st.integers(-(2**63), 2**63 - 1))
+def test_no_report_raises(found: list[Meter], timestamp_ms: int) -> None:
+    """Whatever a report holds, it is analysed, and every number fits storage."""
+    analysis = network_profiling().analyze(report(*found, timestamp_ms=timestamp_ms))
+    numbers = [
+        number
+        for partial in analysis.partials
+        for number in (partial.total, partial.count, *partial.table.values())
+    ]
+
+    assert [] == [number for number in numbers if not 0 <= number < 2**63]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podwire.mal.check import Kind, Scope
-from podwire.mal.family import Family, to_long
+from podwire.mal.family import LONG_MAX, Family, to_long
 from podwire.mal.labels import (
     BOUND_BITS,
     BOUND_MASK,
@@ -156,7 +156,7 @@ class Emitter:
                 table = tables.setdefault(target.edge, {})
                 text = self.table.bound_text(bounds[at])
                 key = f"{target.key}:{text}" if target.key else text
-                table[key] = table.get(key, 0) + counts[at]
+                table[key] = min(table.get(key, 0) + counts[at], LONG_MAX)
         return self._tables(tables, minute_s)
 
     def _telling(self, ids: Ids, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
