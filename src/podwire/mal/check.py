@@ -171,11 +171,15 @@ def _check_arithmetic(tree: syntax.Expression) -> None:
         case syntax.Negate(operand):
             _check_arithmetic(operand)
         case syntax.Binary(op, left, right):
-            scaling = op in "*/" and isinstance(right, syntax.Number)
-            if _weighted(tree) and not scaling:
+            if _weighted(tree) and not _scales(op, left, right):
                 raise RuleError("a weighted metric can only be scaled by a number", tree.span)
             _check_arithmetic(left)
             _check_arithmetic(right)
+
+
+def _scales(op: str, left: syntax.Expression, right: syntax.Expression) -> bool:
+    by_number = isinstance(right, syntax.Number)
+    return (op in "*/" and by_number) or (op == "*" and isinstance(left, syntax.Number))
 
 
 def _weighted(tree: syntax.Expression) -> bool:

@@ -4,7 +4,6 @@ Rule files: read, checked and refused as a whole.
 In: a YAML file.  Out: `RuleFile`, whose every rule can run, or a `RuleError` at the place.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from podwire.mal import syntax
 from podwire.mal.check import Shape, check
 from podwire.mal.errors import RuleError, Source, Span
 from podwire.mal.parser import parse, parse_chain
-from podwire.mal.passes import fold, graft, inject
+from podwire.mal.passes import Around, assemble
 from podwire.model.metric import Metric
 
 
@@ -65,10 +64,9 @@ def read(text: str, file: str = "<text>") -> RuleFile:
     whole = Source(text, file)
     entries = _entries(_compose(whole), whole, KEYS)
     prefix = _text(_required(entries, "metricPrefix", whole), whole)
-    before = _optional(entries, "expPrefix", whole, parse_chain)
-    after = _optional(entries, "expSuffix", whole, parse_chain)
+    around = Around(_optional(entries, "expPrefix", whole), _optional(entries, "expSuffix", whole))
     rules = [
-        _rule(node, whole, prefix.text, before, after)
+        _rule(node, whole, prefix.text, around)
         for node in _sequence(_required(entries, "metricsRules", whole), whole)
     ]
     return RuleFile(Path(file).stem, distinct(rules))
@@ -89,32 +87,16 @@ def _rule(
     node: yaml.Node,
     whole: Source,
     prefix: str,
-    before: syntax.Call | None,
-    after: syntax.Call | None,
+    around: Around,
 ) -> Rule:
     entries = _entries(node, whole, RULE_KEYS)
     name = _text(_required(entries, "name", whole, node), whole)
     source = _text(_required(entries, "exp", whole, node), whole)
     written = Span(source, 0, len(source.text))
-    tree = assemble(parse(source), before, after)
+    tree = assemble(parse(source), around)
     shape = check(tree, written)
     metric = Metric(f"{prefix}_{name.text}", shape.function, shape.ranks)
     return Rule(metric, tree, shape, written)
-
-
-def assemble(
-    tree: syntax.Expression, before: syntax.Call | None, after: syntax.Call | None
-) -> syntax.Expression:
-    """
-    The whole expression of a rule: prefixed, suffixed, constants folded.
-
-    >>> from podwire.mal.printer import show
-    >>> chain = parse_chain(Source("sum(['k'])"))
-    >>> show(assemble(parse(Source("a * (2 * 3)")), None, chain))
-    "(a * 6).sum(['k'])"
-    """
-    tree = inject(tree, before)
-    return fold(tree if after is None else graft(after, tree))
 
 
 # YAML, with the place of everything.
@@ -172,16 +154,11 @@ def _sequence(node: yaml.Node, whole: Source) -> list[yaml.Node]:
     return list(node.value)
 
 
-def _optional(
-    entries: dict[str, yaml.Node],
-    key: str,
-    whole: Source,
-    parser: Callable[[Source], syntax.Call],
-) -> syntax.Call | None:
+def _optional(entries: dict[str, yaml.Node], key: str, whole: Source) -> syntax.Call | None:
     node = entries.get(key)
     if node is None or not str(node.value).strip():
         return None
-    return parser(_text(node, whole))
+    return parse_chain(_text(node, whole))
 
 
 def _text(node: yaml.Node, whole: Source) -> Source:
