@@ -13,13 +13,13 @@ import numpy as np
 
 from podwire.mal.batch import Reader
 from podwire.mal.check import metrics
-from podwire.mal.emit import Edge, Target, emit, targets
-from podwire.mal.functions import Batch, Step, World
-from podwire.mal.labels import LabelTable, Memo
+from podwire.mal.emit import Edge, Emitter, targets
+from podwire.mal.functions import World
+from podwire.mal.labels import LIMIT, LabelTable
 from podwire.mal.names import PeerNames
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
-from podwire.mal.rules import Rule, RuleFile
+from podwire.mal.rules import Rule, RuleFile, distinct
 from podwire.model.meter import Collection
 from podwire.model.metric import Metric, Partial, Relation
 from podwire.model.process import DetectType, ProcessRecord
@@ -38,13 +38,6 @@ class Analysis:
     """The unreported processes among the edges' ends; pinged at the collection's timestamp."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    rule: Rule
-    step: Step
-    where: Memo[Target | None]
-
-
 class Analyzer:
     """All rules, planned; not to be used from two threads at once."""
 
@@ -53,32 +46,32 @@ class Analyzer:
         files: Sequence[RuleFile],
         names: PeerNames,
         *,
-        label_limit: int = 500_000,
+        label_limit: int = LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = LabelTable(label_limit)
         self._processes = Processes(names)
         self._clock = clock
         self._asked_s = clock()
-        rules = [rule for file in files for rule in file.rules]
-        self._plans = [self._planned(rule) for rule in rules]
-        self._reader = Reader(self._table, {name for rule in rules for name in metrics(rule.tree)})
-        self._homeless: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
+        self._rules = distinct([rule for file in files for rule in file.rules])
+        world = World(self._table, self._processes, self._losses)
+        self._plans = [(plan(rule.tree, world), self._emitter(rule)) for rule in self._rules]
+        wanted = {name for rule in self._rules for name in metrics(rule.tree)}
+        self._reader = Reader(self._table, wanted)
 
-    def _planned(self, rule: Rule) -> _Planned:
-        world = World(self._table, self._processes)
-        where = targets(self._table, rule.shape.scope)
-        return _Planned(rule, plan(rule.tree, world), where)
+    def _emitter(self, rule: Rule) -> Emitter:
+        return Emitter(rule, self._table, targets(self._table, rule.shape.scope), self._losses)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Every metric the rules define, each once."""
-        return tuple(dict.fromkeys(planned.rule.metric for planned in self._plans))
+        return tuple(dict.fromkeys(rule.metric for rule in self._rules))
 
     @property
     def losses(self) -> dict[str, int]:
         """What was dropped or forgotten so far, by reason."""
-        return {"labels_evicted": self._table.evicted, "no_edge": self._homeless.total()}
+        return {"labels_evicted": self._table.evicted, **self._losses}
 
     def analyze(self, collection: Collection) -> Analysis:
         """Every rule over one collection; its minute is that of the collection's timestamp."""
@@ -88,26 +81,14 @@ class Analyzer:
         edges: dict[Edge, None] = {}
         partials: list[Partial] = []
         with np.errstate(all="ignore"):
-            for planned in self._plans:
-                self._run(planned, batch, minute_s, edges, partials)
+            for step, emitter in self._plans:
+                result = step(batch)
+                if result is not None:
+                    seen, found = emitter.emit(result, minute_s)
+                    edges |= seen
+                    partials += found
         relations = tuple(dict.fromkeys(edge.seen(minute_s) for edge in edges))
         return Analysis(tuple(partials), relations, self._virtual(edges, collection.timestamp_ms))
-
-    def _run(
-        self,
-        planned: _Planned,
-        batch: Batch,
-        minute_s: int,
-        edges: dict[Edge, None],
-        partials: list[Partial],
-    ) -> None:
-        result = planned.step(batch)
-        if result is not None:
-            metric = planned.rule.metric.name
-            emitted = emit(metric, planned.rule.shape, result, planned.where, minute_s)
-            edges.update(emitted.edges)
-            partials.extend(emitted.partials)
-            self._homeless[metric] += emitted.homeless
 
     def _virtual(self, edges: dict[Edge, None], now_ms: int) -> tuple[ProcessRecord, ...]:
         ends = dict.fromkeys(end for edge in edges for end in (edge.source, edge.target))
@@ -132,6 +113,6 @@ class Analyzer:
             renamed = self._processes.renamed()
         if renamed:
             self._table.clear()
-        if self._table.trim() or renamed:
+        if self._table.trim(len(self._reader)) or renamed:
             self._reader.clear()
             self._processes.clear()

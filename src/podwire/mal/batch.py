@@ -14,62 +14,75 @@ import numpy as np
 from podwire.mal import family
 from podwire.mal.family import Family
 from podwire.mal.functions import Batch
-from podwire.mal.labels import Labels, LabelTable
+from podwire.mal.labels import BOUND_BITS, Labels, LabelTable
 from podwire.model.meter import Collection, Histogram, Meter
 
 
 class Reader:
-    """Remembers the number of every series it has met."""
+    """Remembers the number of every series and bound it has met."""
 
     def __init__(self, table: LabelTable, wanted: Set[str]) -> None:
         self._table = table
         self._wanted = wanted
-        self._series: dict[tuple[str, str], dict[Labels, _Series]] = {}
+        self._series: dict[tuple[str, str], dict[Labels, int]] = {}
+        self._bounds: dict[float, int] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Reporters and series remembered."""
+        return self._size
 
     def read(self, collection: Collection) -> Batch:
         """The families that rules ask for."""
         owner = (collection.service, collection.instance)
-        known = self._series.setdefault(owner, {})
-        columns: dict[str, tuple[list[int], list[float]]] = {}
+        known = self._series.get(owner)
+        if known is None:
+            known = self._series[owner] = {}
+            self._size += 1
+        columns: dict[str, _Column] = {}
         for meter in collection.meters:
             if meter.name in self._wanted:
                 series = known.get(meter.labels)
                 if series is None:
-                    series = known[meter.labels] = _Series(self._table, meter.labels, *owner)
-                _append(columns.setdefault(meter.name, ([], [])), series, meter)
+                    series = known[meter.labels] = self._intern(collection, meter.labels)
+                self._append(columns.setdefault(meter.name, ([], [])), series, meter)
         return {name: built for name, column in columns.items() if (built := _build(*column))}
 
+    def _intern(self, collection: Collection, reported: Labels) -> int:
+        """The reporter's own service and instance stand, whatever its labels say."""
+        self._size += 1
+        labels = dict(reported)
+        labels.pop("service", None)
+        labels.pop("instance", None)
+        labels |= {"service": collection.service, "instance": collection.instance}
+        return self._table.intern(tuple(labels.items()))
+
+    def _append(self, column: "_Column", series: int, meter: Meter) -> None:
+        ids, values = column
+        if isinstance(meter, Histogram):
+            plain = series >> BOUND_BITS << BOUND_BITS
+            ids += [plain | self._bound(bound) for bound, _ in meter.buckets]
+            values += [count for _, count in meter.buckets]
+        else:
+            ids.append(series)
+            values.append(meter.value)
+
+    def _bound(self, bound: float) -> int:
+        number = self._bounds.get(bound)
+        if number is None:
+            number = self._table.bound(bound_text(bound))
+            if not math.isnan(bound):
+                self._bounds[bound] = number
+        return number
+
     def clear(self) -> None:
-        """Forget all series, because the table did."""
+        """Forget everything, because the table did."""
         self._series.clear()
+        self._bounds.clear()
+        self._size = 0
 
 
-class _Series(dict[float, int]):
-    """A reporter's label set: its number, and those of its buckets by bound."""
-
-    def __init__(self, table: LabelTable, labels: Labels, service: str, instance: str) -> None:
-        super().__init__()
-        self._table = table
-        self._owner = (("service", service), ("instance", instance))
-        self._labels = {key: value for key, value in labels if key not in ("service", "instance")}
-        self.identity = table.intern((*self._labels.items(), *self._owner))
-
-    def __missing__(self, bound: float) -> int:
-        labels = {**self._labels, "le": bound_text(bound)}
-        identity = self._table.intern((*labels.items(), *self._owner))
-        if not math.isnan(bound):
-            self[bound] = identity
-        return identity
-
-
-def _append(column: tuple[list[int], list[float]], series: _Series, meter: Meter) -> None:
-    ids, values = column
-    if isinstance(meter, Histogram):
-        ids += [series[bound] for bound, _ in meter.buckets]
-        values += [count for _, count in meter.buckets]
-    else:
-        ids.append(series.identity)
-        values.append(meter.value)
+_Column = tuple[list[int], list[float]]
 
 
 def _build(ids: list[int], values: list[float]) -> Family | None:

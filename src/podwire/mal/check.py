@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from podwire.mal import syntax
-from podwire.mal.errors import RuleError
+from podwire.mal.errors import RuleError, Span
 from podwire.mal.functions import FUNCTIONS, Function, Parameter, Role
 from podwire.mal.passes import DOWNSAMPLING
 from podwire.mal.processes import INVOCATIONS
@@ -53,12 +53,17 @@ class Shape:
     scope: Scope
 
 
-def check(tree: syntax.Expression) -> Shape:
-    """The shape of a rule that can run."""
+def check(tree: syntax.Expression, written: Span) -> Shape:
+    """The shape of a rule that can run; `written` is where its author would look for it."""
+    check_expression(tree)
+    return _shape(tree, written)
+
+
+def check_expression(tree: syntax.Expression) -> None:
+    """As `check`, for what need not be a rule: an expression on its own."""
     for call in calls(tree):
         _check_call(call)
     _check_arithmetic(tree)
-    return _shape(tree)
 
 
 def calls(tree: syntax.Expression, *, arguments: bool = True) -> Iterator[syntax.Call]:
@@ -166,11 +171,15 @@ def _check_arithmetic(tree: syntax.Expression) -> None:
         case syntax.Negate(operand):
             _check_arithmetic(operand)
         case syntax.Binary(op, left, right):
-            scaling = op in "*/" and isinstance(right, syntax.Number)
-            if _weighted(tree) and not scaling:
+            if _weighted(tree) and not _scales(op, left, right):
                 raise RuleError("a weighted metric can only be scaled by a number", tree.span)
             _check_arithmetic(left)
             _check_arithmetic(right)
+
+
+def _scales(op: str, left: syntax.Expression, right: syntax.Expression) -> bool:
+    by_number = isinstance(right, syntax.Number)
+    return (op in "*/" and by_number) or (op == "*" and isinstance(left, syntax.Number))
 
 
 def _weighted(tree: syntax.Expression) -> bool:
@@ -245,15 +254,15 @@ def _parts(value: syntax.Value) -> tuple[syntax.Value, ...]:
 # The shape of the result.
 
 
-def _shape(tree: syntax.Expression) -> Shape:
+def _shape(tree: syntax.Expression, written: Span) -> Shape:
     said = {FUNCTIONS[call.title].role: call for call in calls(tree, arguments=False)}
     if Role.SCOPE not in said:
         hint = "an expSuffix like processRelation(...) says it"
-        raise RuleError("nothing says what this is a metric of", tree.span, hint)
+        raise RuleError("nothing says what this is a metric of", written, hint)
     scope = _scope(said[Role.SCOPE])
-    kind = _kind(tree, said, scope)
+    kind = _kind(tree, said, scope, written)
     ranks = _ranks(said[Role.RANKS]) if kind is Kind.PERCENTILE else ()
-    return Shape(_function(tree, said, kind), kind, ranks, scope)
+    return Shape(_function(said, kind, written), kind, ranks, scope)
 
 
 def _scope(call: syntax.Call) -> Scope:
@@ -271,11 +280,13 @@ def _scope(call: syntax.Call) -> Scope:
             raise RuleError("not a scope", call.span)
 
 
-def _kind(tree: syntax.Expression, said: dict[Role, syntax.Call], scope: Scope) -> Kind:
+def _kind(
+    tree: syntax.Expression, said: dict[Role, syntax.Call], scope: Scope, written: Span
+) -> Kind:
     if Role.HISTOGRAM in said:
         if Role.RANKS not in said:
             raise RuleError(
-                "histogram() without histogram_percentile() is not supported yet", tree.span
+                "histogram() without histogram_percentile() is not supported yet", written
             )
         return Kind.PERCENTILE
     remaining = {
@@ -293,9 +304,7 @@ def _ranks(call: syntax.Call) -> tuple[int, ...]:
     return tuple(map(int, argument.items)) if isinstance(argument, syntax.Numbers) else ()
 
 
-def _function(
-    tree: syntax.Expression, said: dict[Role, syntax.Call], kind: Kind
-) -> metric.Function:
+def _function(said: dict[Role, syntax.Call], kind: Kind, written: Span) -> metric.Function:
     call = said.get(Role.DOWNSAMPLING)
     word = (call and _downsampling_or_none(call.arguments[0])) or "AVG"
     plain = DOWNSAMPLING[word]
@@ -303,5 +312,5 @@ def _function(
     try:
         return metric.Function(title)
     except ValueError:
-        span = call.span if call else tree.span
+        span = call.span if call else written
         raise RuleError(f"the metric function {title} is not supported yet", span) from None

@@ -32,6 +32,56 @@ def for_each(
     return tuple(tags.items())
 
 
+def may_touch(label: str, elements: tuple[str, ...], closure: syntax.Closure) -> bool:
+    """
+    Whether a closure could read or write a label; when in doubt it could.
+
+    >>> body = syntax.Discard(syntax.Index(syntax.Name("tags"), syntax.Name("key")))
+    >>> closure = syntax.Closure(("key", "tags"), (body,))
+    >>> may_touch("le", ("side",), closure), may_touch("le", ("le",), closure)
+    (False, True)
+    """
+    parameters = closure.parameters or ("element", "tags")
+    nodes = list(syntax.walk(closure))
+    names = tuple(map(syntax.Name, parameters))
+    if any(isinstance(node, syntax.Assign) and node.target in names for node in nodes):
+        return True
+    known = {parameters[0]: elements}
+    return any(_may_be(label, key, known) for node in nodes if (key := _key_or_none(node)))
+
+
+def _key_or_none(node: syntax.Node) -> syntax.Value | None:
+    match node:
+        case syntax.Member(_, name):
+            return syntax.Text(name)
+        case syntax.Index(_, key):
+            return key
+        case _:
+            return None
+
+
+def _may_be(text: str, key: syntax.Value, known: dict[str, tuple[str, ...]]) -> bool:
+    match key:
+        case syntax.Text(value):
+            return value == text
+        case syntax.Name(name) if name in known:
+            return text in known[name]
+        case syntax.Infix("+", left, right):
+            return _may_hold(text, left) and _may_hold(text, right)
+        case _:
+            return True
+
+
+def _may_hold(text: str, part: syntax.Value) -> bool:
+    match part:
+        case syntax.Text(value):
+            return value in text
+        case syntax.Infix("+", left, right):
+            return _may_hold(text, left) and _may_hold(text, right)
+        case _:
+            return True
+
+
 def _run(body: tuple[syntax.Statement, ...], scope: dict[str, Datum], world: Processes) -> bool:
     """Whether the closure goes on after these statements."""
     for statement in body:

@@ -4,17 +4,34 @@ What a rule's result says of the edges it is about.
 In: a family with the shape of its rule.  Out: partials by edge, ready to merge.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from podwire.mal.check import Kind, Scope, Shape
-from podwire.mal.family import Family, to_long
-from podwire.mal.labels import Labels, LabelTable, Memo, project
+import numpy as np
+from numpy.typing import NDArray
+
+from podwire.mal.check import Kind, Scope
+from podwire.mal.family import LONG_MAX, Family, to_long
+from podwire.mal.labels import (
+    BOUND_BITS,
+    BOUND_MASK,
+    NO_BOUND,
+    Ids,
+    Labels,
+    LabelTable,
+    Memo,
+    project,
+)
+from podwire.mal.rules import Rule
 from podwire.model import identity
 from podwire.model.metric import Function, Partial, Relation, Side
 
 COMPONENT_LIMIT = 2**31
+
+Kept = list[tuple[int, "Target"]]
+"""Where in the family a sample is, and where it goes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,35 +57,26 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a sample's value goes."""
+    """Where the value of a sample goes."""
 
     edge: Edge
     entity: str
     key: str
-    """The remaining labels as `{code=200}`, empty without any; for buckets without the bound."""
-
-    bound: str | None
-    """The bucket's bound; None for what is no bucket."""
+    """The remaining labels as `{code=200}`, empty without any."""
 
 
-def targets(table: LabelTable, scope: Scope) -> Memo[Target | None]:
-    """Where the samples of each label set go; None: its labels name no edge."""
+def targets(table: LabelTable, scope: Scope) -> Memo[int, Target | None]:
+    """Where the samples of each plain label set go; None: its labels name no edge."""
     edges = table.memo(("edge", scope), partial(_edge_or_none, scope))
 
     def target_or_none(labels: Labels) -> Target | None:
-        edge = edges[table.intern(project(scope.labels, labels))]
+        edge = edges[table.intern(project(scope.labels, labels)) >> BOUND_BITS]
         if edge is None:
             return None
-        return _target(edge, [each for each in labels if each[0] not in scope.labels])
+        rest = [f"{key}={value}" for key, value in labels if key not in scope.labels]
+        return Target(edge, edge.entity, f"{{{','.join(rest)}}}" if rest else "")
 
     return table.memo(("target", scope), target_or_none)
-
-
-def _target(edge: Edge, labels: list[tuple[str, str]]) -> Target:
-    rest = dict(labels)
-    bound = rest.pop("le", None)
-    text = ",".join(f"{key}={value}" for key, value in rest.items())
-    return Target(edge, edge.entity, f"{{{text}}}" if rest else "", bound)
 
 
 def _edge_or_none(scope: Scope, labels: Labels) -> Edge | None:
@@ -97,86 +105,82 @@ def _component_or_none(text: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Emitted:
-    """The edges and partials of one rule and one batch."""
+class Emitter:
+    """Turns the results of one rule into partials."""
 
-    edges: dict[Edge, None]
-    partials: list[Partial]
-    homeless: int
-    """Samples whose labels name no edge."""
+    rule: Rule
+    table: LabelTable
+    where: Memo[int, Target | None]
+    losses: Counter[str]
 
+    def emit(self, result: Family, minute_s: int) -> tuple[dict[Edge, None], list[Partial]]:
+        """The edges of a family's samples, and their partials."""
+        plain = (result.ids >> BOUND_BITS).tolist()
+        found = [self.where[number] for number in plain]
+        kept = [(at, target) for at, target in enumerate(found) if target is not None]
+        self.losses["no_edge"] += len(found) - len(kept)
+        partials = EMITTERS[self.rule.shape.kind](self, result, kept, minute_s)
+        return dict.fromkeys(target.edge for _, target in kept), list(partials)
 
-def emit(
-    metric: str, shape: Shape, result: Family, where: Memo[Target | None], minute_s: int
-) -> Emitted:
-    """The partials of a family."""
-    found = [where[identity] for identity in result.ids.tolist()]
-    kept = [(at, target) for at, target in enumerate(found) if target is not None]
-    if shape.kind is Kind.SINGLE:
-        partials = list(_singles(metric, shape, result, kept, minute_s))
-    else:
-        gather = _percentiles if shape.kind is Kind.PERCENTILE else _labeled
-        partials = list(gather(metric, result, kept, minute_s))
-    edges = dict.fromkeys(target.edge for _, target in kept)
-    return Emitted(edges, partials, len(found) - len(kept))
+    def singles(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
+        """The first sample of each edge."""
+        metric = self.rule.metric
+        totals = to_long(result.values).tolist()
+        counts = [int(metric.function is Function.AVG)] * len(totals)
+        if metric.function is Function.AVG and result.weights is not None:
+            counts = to_long(result.weights).tolist()
+        seen: set[Edge] = set()
+        for at, target in kept:
+            if target.edge not in seen:
+                seen.add(target.edge)
+                side = target.edge.side
+                yield Partial(metric.name, target.entity, side, minute_s, totals[at], counts[at])
 
+    def labeled(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
+        """A table per edge; the last of equal labels stays."""
+        totals = to_long(result.values).tolist()
+        tables: dict[Edge, dict[str, int]] = {}
+        for at, target in kept:
+            tables.setdefault(target.edge, {})[target.key] = totals[at]
+        return self._tables(tables, minute_s)
 
-Kept = list[tuple[int, Target]]
+    def percentiles(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
+        """Counts by bound per edge; samples without a bound are none of a histogram's."""
+        totals = to_long(result.values)
+        telling = self._telling(result.ids, totals).tolist()
+        counts = totals.tolist()
+        bounds = (result.ids & BOUND_MASK).tolist()
+        tables: dict[Edge, dict[str, int]] = {}
+        for at, target in kept:
+            if telling[at]:
+                table = tables.setdefault(target.edge, {})
+                text = self.table.bound_text(bounds[at])
+                key = f"{target.key}:{text}" if target.key else text
+                table[key] = min(table.get(key, 0) + counts[at], LONG_MAX)
+        return self._tables(tables, minute_s)
 
+    def _telling(self, ids: Ids, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """
+        Buckets that are not empty, and the lowest of each histogram.
 
-def _singles(
-    metric: str, shape: Shape, result: Family, kept: Kept, minute_s: int
-) -> Iterator[Partial]:
-    """The first sample of each edge."""
-    totals = to_long(result.values).tolist()
-    average = shape.function is Function.AVG
-    counts = [int(average)] * len(totals)
-    if average and result.weights is not None:
-        counts = to_long(result.weights).tolist()
-    seen: set[Edge] = set()
-    for at, target in kept:
-        if target.edge not in seen:
-            seen.add(target.edge)
-            entity, side = target.entity, target.edge.side
-            yield Partial(metric, entity, side, minute_s, totals[at], counts[at])
+        The others change no percentile: a rank settles in a bucket that raises the running
+        count, or in the lowest.
+        """
+        values = self.table.bound_values(ids & BOUND_MASK)
+        plain = ids >> BOUND_BITS
+        order = np.lexsort((values, plain))
+        lowest = np.zeros(len(ids), np.bool_)
+        lowest[order[np.diff(plain[order], prepend=-1) != 0]] = True
+        telling: NDArray[np.bool_] = (lowest | (totals > 0)) & (ids & BOUND_MASK != NO_BOUND)
+        return telling
 
-
-def _labeled(metric: str, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
-    """A table per edge; the last of equal labels stays."""
-    totals = to_long(result.values).tolist()
-    tables: dict[Edge, dict[str, int]] = {}
-    for at, target in kept:
-        tables.setdefault(target.edge, {})[target.key] = totals[at]
-    return _tables(metric, tables, minute_s)
-
-
-def _percentiles(metric: str, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
-    """
-    Counts by bound per edge, equal bounds added.
-
-    Of empty buckets only the lowest stays: no rank ever settles in another one.
-    """
-    totals = to_long(result.values).tolist()
-    groups: dict[Edge, dict[str, dict[str, int]]] = {}
-    for at, target in kept:
-        if target.bound is not None:
-            buckets = groups.setdefault(target.edge, {}).setdefault(target.key, {})
-            buckets[target.bound] = buckets.get(target.bound, 0) + totals[at]
-    tables = {edge: _without_empty(by_key) for edge, by_key in groups.items()}
-    return _tables(metric, tables, minute_s)
-
-
-def _without_empty(by_key: dict[str, dict[str, int]]) -> dict[str, int]:
-    table = {}
-    for key, buckets in by_key.items():
-        lowest = min(buckets, key=float)
-        prefix = f"{key}:" if key else ""
-        for bound, count in buckets.items():
-            if count or bound == lowest:
-                table[prefix + bound] = count
-    return table
+    def _tables(self, tables: dict[Edge, dict[str, int]], minute_s: int) -> Iterator[Partial]:
+        for edge, table in tables.items():
+            yield Partial(self.rule.metric.name, edge.entity, edge.side, minute_s, table=table)
 
 
-def _tables(metric: str, tables: dict[Edge, dict[str, int]], minute_s: int) -> Iterator[Partial]:
-    for edge, table in tables.items():
-        yield Partial(metric, edge.entity, edge.side, minute_s, table=table)
+EMITTERS = {
+    Kind.SINGLE: Emitter.singles,
+    Kind.LABELED: Emitter.labeled,
+    Kind.PERCENTILE: Emitter.percentiles,
+}

@@ -5,16 +5,29 @@ In: a checked call.  Out: a transform, which turns the family before the dot int
 Adding a function is adding a row.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from podwire.mal import closure, family, syntax
 from podwire.mal.family import Family
-from podwire.mal.labels import Ids, Labels, LabelTable, project, restrict
+from podwire.mal.labels import (
+    BOUND,
+    BOUND_MASK,
+    FAILED,
+    NO_BOUND,
+    Ids,
+    Labels,
+    LabelTable,
+    Relabel,
+    project,
+    without_bound,
+)
 from podwire.mal.processes import Processes
 
 Batch = Mapping[str, Family]
@@ -26,10 +39,11 @@ Transform = Callable[[Family, Batch], Family | None]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What plans share: the numbered label sets, and the processes that rules name."""
+    """What plans share: numbered label sets, the processes that rules name, counted losses."""
 
     table: LabelTable
     processes: Processes
+    losses: Counter[str]
 
 
 class Parameter(StrEnum):
@@ -83,72 +97,105 @@ def plan_sum(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transf
     """Labels shrink to those named; samples that become equal add up."""
     del steps
     by = _texts(call, 0)
-    groups = world.table.relabel(("by", by), partial(project, by))
+    groups = project_to(world.table, by)
     return lambda before, _batch: family.add_up(before, groups(before.ids))
+
+
+def project_to(table: LabelTable, by: tuple[str, ...]) -> Relabel:
+    """The column form of `labels.project`."""
+    plain = tuple(label for label in by if label != BOUND)
+    shrink = table.relabel(("by", plain), partial(project, plain))
+    if BOUND not in by:
+        return lambda ids: shrink(without_bound(ids))
+
+    def shrink_buckets(ids: Ids) -> Ids:
+        shrunk = shrink(ids)
+        return np.where(ids & BOUND_MASK == NO_BOUND, shrunk | table.bound(""), shrunk)
+
+    return shrink_buckets
 
 
 def plan_for_each(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
     """A closure rewrites the labels, once per element of the list."""
     del steps
-    body = call.arguments[1]
+    elements, body = _texts(call, 0), call.arguments[1]
     if not isinstance(body, syntax.Closure):
         raise TypeError(body)
-    function = partial(closure.for_each, _texts(call, 0), body, world.processes)
-    relabel = world.table.relabel(("forEach", call.arguments), function)
-    return lambda before, _batch: family.with_ids(before, relabel(before.ids))
+    function = partial(closure.for_each, elements, body, world.processes)
+    seeing = closure.may_touch(BOUND, elements, body)
+    column = world.table.relabel_seeing if seeing else world.table.relabel
+    return _relabelled(column(call.arguments, function), world)
+
+
+def _relabelled(relabel: Relabel, world: World) -> Transform:
+    def transform(before: Family, _batch: Batch) -> Family | None:
+        ids = relabel(before.ids)
+        world.losses["labels_refused"] += int((ids == FAILED).sum())
+        return family.with_ids(before, ids)
+
+    return transform
 
 
 def plan_histogram(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
     """Bucket bounds become whole numbers in the label `le`; the values stay."""
     del steps
-    key = argument.value if isinstance(argument := _first(call), syntax.Text) else "le"
-    relabel = world.table.relabel(("histogram", key), partial(truncate_bound, key))
-    return lambda before, _batch: family.with_ids(before, relabel(before.ids))
+    match call.arguments:
+        case (syntax.Text(key),) if key != BOUND:
+            function = partial(bound_from, key)
+            return _relabelled(world.table.relabel_seeing(("histogram", key), function), world)
+        case _:
+            return _relabelled(world.table.rebound("histogram", truncate_bound), world)
 
 
-def _first(call: syntax.Call) -> syntax.Argument | None:
-    return call.arguments[0] if call.arguments else None
-
-
-def truncate_bound(key: str, labels: Labels) -> Labels | None:
+def bound_from(key: str, labels: Labels) -> Labels | None:
     """
-    The bound in label `key` as a whole number in label `le`.
+    The number in label `key` becomes the bound.
 
-    >>> truncate_bound("le", (("le", "10000.9"), ("side", "client")))
-    (('le', '10000'), ('side', 'client'))
+    >>> bound_from("size", (("size", "1.5"), ("side", "client")))
+    (('side', 'client'), ('le', '1'))
     """
     values = dict(labels)
     if key not in values:
         return labels
-    if key != "le" and "le" in values:
-        return None
+    text = truncate_bound(values.pop(key))
+    return None if text is None or BOUND in values else (*values.items(), (BOUND, text))
+
+
+def truncate_bound(text: str) -> str | None:
+    """
+    A bound as a whole number, as Java casts it; None for what is no number.
+
+    >>> [truncate_bound(text) for text in ("10000.9", "1.0E7", "Infinity", "+Inf.")]
+    ['10000', '10000000', '9223372036854775807', None]
+    """
     try:
-        bound = float(values[key])
+        bound = float(text)
     except ValueError:
         return None
     if bound != bound:
         return None
-    whole = int(max(-(2.0**63), min(bound, 2.0**63)))
-    text = str(min(whole, family.LONG_MAX))
-    return tuple(("le", text) if name == key else (name, value) for name, value in labels)
+    return str(min(int(max(-(2.0**63), min(bound, 2.0**63))), family.LONG_MAX))
+
+
+SHAPES_LIMIT = 16
+"""So many sets of label names get weights in one batch; an agent has three a side."""
 
 
 def plan_weight(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
     """Values become value times weight, and their weights travel with them into sum and avg."""
     del call
     table = world.table
-    names = table.memo("names", lambda labels: tuple(name for name, _ in labels))
 
     def weigh(before: Family, batch: Batch) -> Family | None:
-        counts = steps[0](batch)
         weights = np.zeros(len(before.ids))
-        if counts is None:
-            return family.weigh(before, weights)
-        shapes = [names[identity] for identity in before.ids.tolist()]
-        for by in set(shapes):
-            same = np.fromiter((shape == by for shape in shapes), np.bool_, len(shapes))
-            parts = table.relabel(("only", by), partial(restrict, by))(counts.ids)
-            weights[same] = _totals(before.ids[same], parts, counts.values)
+        counts = steps[0](batch)
+        if counts is not None:
+            shapes: dict[tuple[str, ...], list[int]] = {}
+            for at, identity in enumerate(before.ids.tolist()):
+                shapes.setdefault(table.names[identity], []).append(at)
+            for names, places in islice(shapes.items(), SHAPES_LIMIT):
+                parts = table.restricted(names, counts.ids)
+                weights[places] = _totals(before.ids[places], parts, counts.values)
         return family.weigh(before, weights)
 
     return weigh

@@ -1,10 +1,13 @@
 """
-Label sets become small numbers, and what is done to labels becomes columns of numbers.
+Label sets become numbers, and what is done to labels becomes columns of numbers.
 
 In: label sets, and pure functions of them.  Out: ids, and functions from id to id that look each
-one up once.  Memory is bounded: a table over its limit is emptied before the next batch.
+one up once.  An id is the number of a plain set (all labels but `le`) followed by that of the
+bucket's bound, because every histogram has dozens of bounds and hardly any function looks at one.
+Memory is bounded: a table over its limit is emptied before the next batch.
 """
 
+import math
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -16,111 +19,218 @@ Ids = NDArray[np.int64]
 V = TypeVar("V")
 
 FAILED = -1
-"""The id of a label set that a function could not make anything of."""
+"""The id of a label set that a function could not make anything of; stays -1 under any bound."""
+
+BOUND = "le"
+BOUND_BITS = 24
+BOUND_MASK = (1 << BOUND_BITS) - 1
+NO_BOUND = 0
+
+LIMIT = 200_000
+"""Label sets by default: some 16,000 edges of 12 sets and 7 kB each; beyond it plans cost more."""
 
 _UNKNOWN = -2
 
 
-class Memo(dict[int, V], Generic[V]):
-    """What a pure function says of each label set that was asked for."""
+K = TypeVar("K", bound=Hashable)
 
-    def __init__(self, table: "LabelTable", function: Callable[[Labels], V]) -> None:
+
+class Memo(dict[K, V], Generic[K, V]):
+    """What a pure function says of each key that was asked for."""
+
+    def __init__(self, function: Callable[[K], V]) -> None:
         super().__init__()
-        self._table = table
         self._function = function
 
-    def __missing__(self, identity: int) -> V:
-        value = self[identity] = self._function(self._table[identity])
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._function(key)
         return value
 
 
-class Relabel:
-    """A pure function from label set to label set, as a column from id to id."""
+class Lookup:
+    """A pure function from number to number as a column; FAILED where it gives None."""
 
-    def __init__(self, table: "LabelTable", function: Callable[[Labels], Labels | None]) -> None:
-        self._table = table
+    def __init__(self, function: Callable[[int], int | None]) -> None:
         self._function = function
-        self._next: Ids = np.empty(0, np.int64)
+        self._known: Ids = np.empty(0, np.int64)
 
-    def __call__(self, ids: Ids) -> Ids:
-        """The ids after the function; FAILED where it gave nothing."""
-        self._grow()
-        found = self._next[ids]
-        if (found == _UNKNOWN).any():
-            for identity in set(ids[found == _UNKNOWN].tolist()):
-                labels = self._function(self._table[identity])
-                self._next[identity] = FAILED if labels is None else self._table.intern(labels)
-            found = self._next[ids]
+    def __call__(self, numbers: Ids) -> Ids:
+        """The function of each number; all of them small and not negative."""
+        self._grow(int(numbers.max(initial=-1)) + 1)
+        found = self._known[numbers]
+        unknown = found == _UNKNOWN
+        if unknown.any():
+            for number in set(numbers[unknown].tolist()):
+                answer = self._function(number)
+                self._known[number] = FAILED if answer is None else answer
+            found = self._known[numbers]
         return found
 
-    def _grow(self) -> None:
-        size, used = len(self._table), len(self._next)
+    def _grow(self, size: int) -> None:
+        used = len(self._known)
         if size > used:
             fresh = np.full(max(size * 2, 1024) - used, _UNKNOWN, np.int64)
-            self._next = np.concatenate((self._next, fresh))
+            self._known = np.concatenate((self._known, fresh))
 
     def clear(self) -> None:
-        self._next = np.empty(0, np.int64)
+        self._known = np.empty(0, np.int64)
+
+
+Relabel = Callable[[Ids], Ids]
+"""What a function of label sets does to a column of ids."""
 
 
 class LabelTable:
     """Every label set in use, numbered, and every function of them that rules ask for."""
 
-    def __init__(self, limit: int = 500_000) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._ids: dict[Labels, int] = {}
-        self._labels: list[Labels] = []
-        self._functions: dict[Hashable, Memo[Any] | Relabel] = {}
+        self._plain: dict[Labels, int] = {}
+        self._plains: list[Labels] = []
+        self._bound: dict[str, int] = {}
+        self._bounds: list[str] = []
+        self._functions: dict[Hashable, Any] = {}
+        self._values = np.empty(0)
+        self._parts = Memo(self._restrict)
+        self.names: Memo[int, tuple[str, ...]] = Memo(
+            lambda identity: tuple(name for name, _ in self[identity])
+        )
+        """The names of the labels of an id, its bound's included."""
+
+        self.clear()
         self.evicted = 0
         """Label sets forgotten because the table was full."""
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._plains) + len(self._bounds) + len(self._parts)
 
     def __getitem__(self, identity: int) -> Labels:
-        return self._labels[identity]
+        """A label set by its id; the bound, if there is one, comes last."""
+        plain = self._plains[identity >> BOUND_BITS]
+        code = identity & BOUND_MASK
+        return plain if code == NO_BOUND else (*plain, (BOUND, self._bounds[code]))
 
     def intern(self, labels: Labels) -> int:
         """
-        The number of a label set, the same for equal ones until the table is cleared.
+        The id of a label set, the same for equal ones until the table is cleared.
 
         >>> table = LabelTable()
-        >>> table.intern((("a", "1"),)), table.intern(()), table.intern((("a", "1"),))
-        (0, 1, 0)
+        >>> table[table.intern((("le", "10"), ("a", "1")))]
+        (('a', '1'), ('le', '10'))
         """
-        identity = self._ids.setdefault(labels, len(self._labels))
-        if identity == len(self._labels):
-            self._labels.append(labels)
-        return identity
+        plain = tuple(each for each in labels if each[0] != BOUND)
+        number = self._plain.setdefault(plain, len(self._plains))
+        if number == len(self._plains):
+            self._plains.append(plain)
+        bound = NO_BOUND if len(plain) == len(labels) else self.bound(dict(labels)[BOUND])
+        return number << BOUND_BITS | bound
+
+    def bound(self, text: str) -> int:
+        """The number of a bucket's bound."""
+        number = self._bound.setdefault(text, len(self._bounds))
+        if number == len(self._bounds):
+            self._bounds.append(text)
+        return number
+
+    def bound_text(self, number: int) -> str:
+        """The inverse of `bound`."""
+        return self._bounds[number]
+
+    def bound_values(self, numbers: Ids) -> NDArray[np.float64]:
+        """Bounds as numbers to sort by; what is none sorts last."""
+        if len(self._values) < len(self._bounds):
+            self._values = np.array(list(map(_bound_value, self._bounds)))
+        return self._values[numbers]
+
+    def restricted(self, names: tuple[str, ...], ids: Ids) -> Ids:
+        """The column form of `restrict`, for names that are known when a batch is there."""
+        parts = self._parts
+        return np.array([parts[names, identity] for identity in ids.tolist()], np.int64)
+
+    def _restrict(self, key: tuple[tuple[str, ...], int]) -> int:
+        labels = restrict(key[0], self[key[1]])
+        return FAILED if labels is None else self.intern(labels)
 
     def relabel(self, key: Hashable, function: Callable[[Labels], Labels | None]) -> Relabel:
-        """The column of a function; equal keys share one, so the function must be the same."""
-        found = self._functions.get(key)
-        if not isinstance(found, Relabel):
-            found = self._functions[key] = Relabel(self, function)
+        """A function that never looks at the bound; equal keys must mean equal functions."""
+
+        def look_up(number: int) -> int | None:
+            labels = function(self._plains[number])
+            return None if labels is None else self.intern(labels)
+
+        numbers = self._function(("plain", key), lambda: Lookup(look_up))
+        return lambda ids: numbers(ids >> BOUND_BITS) | (ids & BOUND_MASK)
+
+    def relabel_seeing(self, key: Hashable, function: Callable[[Labels], Labels | None]) -> Relabel:
+        """As `relabel`, for a function that may look at the bound: exact, and slower."""
+
+        def rewrite(identity: int) -> int:
+            labels = function(self[identity])
+            return FAILED if labels is None else self.intern(labels)
+
+        memo = self._function(("seeing", key), lambda: Memo(rewrite))
+        return lambda ids: np.array([memo[each] for each in ids.tolist()], np.int64)
+
+    def rebound(self, key: Hashable, function: Callable[[str], str | None]) -> Relabel:
+        """A function of the bound alone; sets without one stay as they are."""
+
+        def look_up(number: int) -> int | None:
+            if number == NO_BOUND:
+                return NO_BOUND
+            text = function(self._bounds[number])
+            return None if text is None else self.bound(text)
+
+        numbers = self._function(("bound", key), lambda: Lookup(look_up))
+
+        def rebind(ids: Ids) -> Ids:
+            bounds = numbers(ids & BOUND_MASK)
+            return np.where(bounds == FAILED, FAILED, ids >> BOUND_BITS << BOUND_BITS | bounds)
+
+        return rebind
+
+    def memo(self, key: Hashable, function: Callable[[Labels], V]) -> Memo[int, V]:
+        """What a function says of each plain set, by its number."""
+        found: Memo[int, V] = self._function(
+            ("memo", key), lambda: Memo(lambda number: function(self._plains[number]))
+        )
         return found
 
-    def memo(self, key: Hashable, function: Callable[[Labels], V]) -> Memo[V]:
-        """As `relabel`, for a function to any value."""
-        found = self._functions.get(key)
-        if not isinstance(found, Memo):
-            found = self._functions[key] = Memo(self, function)
-        return found
+    def _function(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        if key not in self._functions:
+            self._functions[key] = make()
+        return self._functions[key]
 
-    def trim(self) -> bool:
-        """Empty the table if it is over its limit; whether it was."""
-        if len(self._labels) <= self._limit:
+    def trim(self, beside: int = 0) -> bool:
+        """Empty the table if it, with what is kept beside it, is over the limit; whether it was."""
+        if len(self) + beside <= self._limit:
             return False
-        self.evicted += len(self._labels)
+        self.evicted += len(self)
         self.clear()
         return True
 
     def clear(self) -> None:
         """Forget every label set and everything known of them; ids given out before are void."""
-        self._ids.clear()
-        self._labels.clear()
+        self._plain.clear()
+        self._plains.clear()
+        self._bound.clear()
+        self._bounds[:] = [""]
+        self._values = np.empty(0)
+        self._parts.clear()
+        self.names.clear()
         for function in self._functions.values():
             function.clear()
+
+
+def _bound_value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf
+
+
+def without_bound(ids: Ids) -> Ids:
+    """The ids of the plain sets."""
+    return ids >> BOUND_BITS << BOUND_BITS
 
 
 def project(by: tuple[str, ...], labels: Labels) -> Labels:

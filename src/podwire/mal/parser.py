@@ -35,13 +35,15 @@ from podwire.mal.errors import RuleError, Source, Span
 from podwire.mal.lexer import Kind, Token, lex, unquote
 
 T = TypeVar("T")
+Tree = TypeVar("Tree", bound=syntax.Node)
 
 KEYWORDS = frozenset({"def", "if", "else", "return", "null", "true", "false", "in"})
 HOLE = syntax.Metric("")
 """What a chain is written after; `passes.graft` puts an expression there."""
 
-DEPTH_LIMIT = 60
-"""Nesting beyond this is refused, so that no rule file can exhaust the stack."""
+NESTING_LIMIT = 60
+DEPTH_LIMIT = 150
+"""Nesting beyond this is refused, so that no rule can exhaust the stack, now or when it runs."""
 
 
 def parse(source: Source) -> syntax.Expression:
@@ -109,15 +111,17 @@ class Parser:
     def _since(self, start: Span) -> Span:
         return start.to(self._tokens[max(self._at - 1, 0)].span)
 
-    def whole(self, rule: Callable[[], T]) -> T:
+    def whole(self, rule: Callable[[], Tree]) -> Tree:
         """What `rule` reads, which must be all there is."""
         tree = rule()
         if self._next.kind is not Kind.END:
             raise self._unexpected("the end")
+        if syntax.depth(tree) > DEPTH_LIMIT:
+            raise RuleError("nested too deeply", tree.span)
         return tree
 
     def _nested(self, rule: Callable[[], T]) -> T:
-        if self._depth >= DEPTH_LIMIT:
+        if self._depth >= NESTING_LIMIT:
             raise RuleError("nested too deeply", self._next.span)
         self._depth += 1
         tree = rule()

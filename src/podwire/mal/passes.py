@@ -5,7 +5,8 @@ In: a parsed expression with the expPrefix and expSuffix of its file.  Out: the 
 """
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from podwire.mal import syntax
 from podwire.mal.parser import HOLE
@@ -55,19 +56,25 @@ def inject(tree: syntax.Expression, prefix: syntax.Call | None) -> syntax.Expres
         case syntax.Binary(_, left, right):
             return replace(tree, left=inject(left, prefix), right=inject(right, prefix))
         case syntax.Call(target, _, arguments):
-            return replace(
-                tree,
-                target=inject(target, prefix),
-                arguments=tuple(_inject_argument(each, prefix) for each in arguments),
+            injected = tuple(
+                _in_argument(lambda each: inject(each, prefix), each) for each in arguments
             )
+            return replace(tree, target=inject(target, prefix), arguments=injected)
         case _:
             return tree
 
 
-def _inject_argument(argument: syntax.Argument, prefix: syntax.Call | None) -> syntax.Argument:
-    if isinstance(argument, syntax.Expression):
-        return inject(argument, prefix)
-    return argument
+def append(tree: syntax.Expression, suffix: syntax.Call | None) -> syntax.Expression:
+    """
+    Put the expSuffix behind the whole expression.
+
+    >>> from podwire.mal.errors import Source
+    >>> from podwire.mal.parser import parse, parse_chain
+    >>> from podwire.mal.printer import show
+    >>> show(append(parse(Source("a + b")), parse_chain(Source("sum(['k'])"))))
+    "(a + b).sum(['k'])"
+    """
+    return tree if suffix is None else graft(suffix, tree)
 
 
 def fold(tree: syntax.Expression) -> syntax.Expression:
@@ -85,8 +92,9 @@ def fold(tree: syntax.Expression) -> syntax.Expression:
             return _fold_negate(replace(tree, operand=fold(operand)))
         case syntax.Binary(_, left, right):
             return _fold_binary(replace(tree, left=fold(left), right=fold(right)))
-        case syntax.Call(target):
-            return replace(tree, target=fold(target))
+        case syntax.Call(target, _, arguments):
+            folded = tuple(_in_argument(fold, each) for each in arguments)
+            return replace(tree, target=fold(target), arguments=folded)
         case _:
             return tree
 
@@ -102,6 +110,12 @@ def _fold_binary(tree: syntax.Binary) -> syntax.Expression:
         value = calculate(tree.op, tree.left.value, tree.right.value)
         return syntax.Number(value, span=tree.span)
     return tree
+
+
+def _in_argument(
+    rewrite: Callable[[syntax.Expression], syntax.Expression], argument: syntax.Argument
+) -> syntax.Argument:
+    return rewrite(argument) if isinstance(argument, syntax.Expression) else argument
 
 
 def calculate(op: str, left: float, right: float) -> float:
@@ -122,3 +136,35 @@ def calculate(op: str, left: float, right: float) -> float:
             return left / right
         case _:
             return math.copysign(math.inf, left) if left else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a rule file puts around each of its expressions."""
+
+    prefix: syntax.Call | None = None
+    suffix: syntax.Call | None = None
+
+
+PASSES: tuple[Callable[[syntax.Expression, Around], syntax.Expression], ...] = (
+    lambda tree, around: inject(tree, around.prefix),
+    lambda tree, around: append(tree, around.suffix),
+    lambda tree, _around: fold(tree),
+)
+"""From what is written to what is checked and planned."""
+
+
+def assemble(tree: syntax.Expression, around: Around) -> syntax.Expression:
+    """
+    The whole expression of a rule: every pass in turn.
+
+    >>> from podwire.mal.errors import Source
+    >>> from podwire.mal.parser import parse, parse_chain
+    >>> from podwire.mal.printer import show
+    >>> around = Around(parse_chain(Source("f()")), parse_chain(Source("sum(['k'])")))
+    >>> show(assemble(parse(Source("a * (2 * 3)")), around))
+    "(a.f() * 6).sum(['k'])"
+    """
+    for rewrite in PASSES:
+        tree = rewrite(tree, around)
+    return tree

@@ -34,7 +34,8 @@ def show(node: syntax.Node) -> str:
         case syntax.Not(operand):
             return f"!{_inside(operand, UNARY)}"
         case syntax.Closure(parameters, body):
-            return f"{{ {', '.join(parameters)} -> {_block(body)} }}"
+            head = f"{', '.join(parameters)} ->" if parameters else "->"
+            return f"{{ {head} {_block(body)} }}"
         case _:
             return _show_statement(node)
 

@@ -4,8 +4,7 @@ Rule files: read, checked and refused as a whole.
 In: a YAML file.  Out: `RuleFile`, whose every rule can run, or a `RuleError` at the place.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -14,7 +13,7 @@ from podwire.mal import syntax
 from podwire.mal.check import Shape, check
 from podwire.mal.errors import RuleError, Source, Span
 from podwire.mal.parser import parse, parse_chain
-from podwire.mal.passes import fold, graft, inject
+from podwire.mal.passes import Around, assemble
 from podwire.model.metric import Metric
 
 
@@ -25,6 +24,8 @@ class Rule:
     metric: Metric
     tree: syntax.Expression
     shape: Shape
+    written: Span = field(compare=False, repr=False)
+    """Its expression in the file, without what the file puts around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +64,22 @@ def read(text: str, file: str = "<text>") -> RuleFile:
     whole = Source(text, file)
     entries = _entries(_compose(whole), whole, KEYS)
     prefix = _text(_required(entries, "metricPrefix", whole), whole)
-    before = _optional(entries, "expPrefix", whole, parse_chain)
-    after = _optional(entries, "expSuffix", whole, parse_chain)
+    around = Around(_optional(entries, "expPrefix", whole), _optional(entries, "expSuffix", whole))
     rules = [
-        _rule(node, whole, prefix.text, before, after)
+        _rule(node, whole, prefix.text, around)
         for node in _sequence(_required(entries, "metricsRules", whole), whole)
     ]
-    return RuleFile(Path(file).stem, _distinct(rules))
+    return RuleFile(Path(file).stem, distinct(rules))
 
 
-def _distinct(rules: list[Rule]) -> tuple[Rule, ...]:
+def distinct(rules: list[Rule]) -> tuple[Rule, ...]:
+    """The rules, if those that share a metric agree on what it is."""
     shapes: dict[str, Rule] = {}
     for rule in rules:
         first = shapes.setdefault(rule.metric.name, rule)
         if (first.metric, first.shape) != (rule.metric, rule.shape):
             message = f"{rule.metric.name} is defined again as another kind of metric"
-            raise RuleError(message, rule.tree.span)
+            raise RuleError(message, rule.written)
     return tuple(rules)
 
 
@@ -86,30 +87,16 @@ def _rule(
     node: yaml.Node,
     whole: Source,
     prefix: str,
-    before: syntax.Call | None,
-    after: syntax.Call | None,
+    around: Around,
 ) -> Rule:
     entries = _entries(node, whole, RULE_KEYS)
     name = _text(_required(entries, "name", whole, node), whole)
-    tree = parse(_text(_required(entries, "exp", whole, node), whole))
-    tree = assemble(tree, before, after)
-    shape = check(tree)
-    return Rule(Metric(f"{prefix}_{name.text}", shape.function, shape.ranks), tree, shape)
-
-
-def assemble(
-    tree: syntax.Expression, before: syntax.Call | None, after: syntax.Call | None
-) -> syntax.Expression:
-    """
-    The whole expression of a rule: prefixed, suffixed, constants folded.
-
-    >>> from podwire.mal.printer import show
-    >>> chain = parse_chain(Source("sum(['k'])"))
-    >>> show(assemble(parse(Source("a * (2 * 3)")), None, chain))
-    "(a * 6).sum(['k'])"
-    """
-    tree = inject(tree, before)
-    return fold(tree if after is None else graft(after, tree))
+    source = _text(_required(entries, "exp", whole, node), whole)
+    written = Span(source, 0, len(source.text))
+    tree = assemble(parse(source), around)
+    shape = check(tree, written)
+    metric = Metric(f"{prefix}_{name.text}", shape.function, shape.ranks)
+    return Rule(metric, tree, shape, written)
 
 
 # YAML, with the place of everything.
@@ -118,7 +105,7 @@ def assemble(
 def _compose(whole: Source) -> yaml.Node:
     try:
         node = yaml.compose(whole.text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = _at(whole, mark.index if mark else 0)
         raise RuleError(f"not YAML: {getattr(error, 'problem', error)}", place) from error
@@ -167,16 +154,11 @@ def _sequence(node: yaml.Node, whole: Source) -> list[yaml.Node]:
     return list(node.value)
 
 
-def _optional(
-    entries: dict[str, yaml.Node],
-    key: str,
-    whole: Source,
-    parser: Callable[[Source], syntax.Call],
-) -> syntax.Call | None:
+def _optional(entries: dict[str, yaml.Node], key: str, whole: Source) -> syntax.Call | None:
     node = entries.get(key)
     if node is None or not str(node.value).strip():
         return None
-    return parser(_text(node, whole))
+    return parse_chain(_text(node, whole))
 
 
 def _text(node: yaml.Node, whole: Source) -> Source:

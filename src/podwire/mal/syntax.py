@@ -5,7 +5,8 @@ In: nothing.  Out: what `parser` builds, `passes` rewrite, `check` judges and `p
 Two trees are equal when they mean the same text, wherever it stood.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from podwire.mal.errors import NOWHERE, Span
 
@@ -188,3 +189,29 @@ class Discard(Node):
 
 
 Statement = If | Return | Declare | Assign | Discard
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly inside a node, in the order they were written."""
+    for each in fields(node):
+        value = getattr(node, each.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Node):
+                yield part
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and everything inside it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def depth(node: Node) -> int:
+    """How many nodes are on the longest way down; never recurses itself."""
+    deepest = 0
+    level = [node]
+    while level:
+        deepest += 1
+        level = [child for each in level for child in children(each)]
+    return deepest

@@ -1,0 +1,122 @@
+"""Printing and parsing are inverse."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwire.mal import syntax
+from podwire.mal.errors import Source
+from podwire.mal.parser import KEYWORDS, parse, parse_chain
+from podwire.mal.printer import show
+
+from .edges import RULES
+
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True).filter(
+    lambda name: name not in KEYWORDS
+)
+texts = st.text(max_size=5)
+numbers = st.integers(0, 10**9).map(float) | st.integers(0, 10**6).map(lambda n: n / 64)
+
+
+def infixes(left: st.SearchStrategy[syntax.Value]) -> st.SearchStrategy[syntax.Value]:
+    """Values made of values."""
+    return (
+        st.builds(syntax.Infix, st.sampled_from(["+", "==", "!=", "&&", "||"]), left, left)
+        | st.builds(syntax.Not, left)
+        | st.builds(syntax.Index, names.map(syntax.Name), left)
+        | st.builds(syntax.Invoke, names, names, st.lists(left, max_size=2).map(tuple))
+    )
+
+
+plain = (
+    st.builds(syntax.Text, texts)
+    | st.builds(syntax.Truth, st.booleans())
+    | st.just(syntax.Null())
+    | st.builds(syntax.Name, names)
+    | st.builds(syntax.Member, names.map(syntax.Name), names)
+)
+values = st.recursive(plain, infixes, max_leaves=5)
+targets = (
+    names.map(syntax.Name)
+    | st.builds(syntax.Member, names.map(syntax.Name), names)
+    | st.builds(syntax.Index, names.map(syntax.Name), values)
+)
+simple = (
+    st.builds(syntax.Return, st.none() | values)
+    | st.builds(syntax.Declare, st.sampled_from(["String", "def"]), names, values)
+    | st.builds(syntax.Assign, targets, values)
+    | st.builds(syntax.Discard, values)
+)
+bodies = st.lists(
+    st.recursive(
+        simple,
+        lambda inner: st.builds(
+            syntax.If,
+            values,
+            st.lists(inner, max_size=2).map(tuple),
+            st.lists(inner, max_size=2).map(tuple),
+        ),
+        max_leaves=4,
+    ),
+    max_size=3,
+).map(tuple)
+closures = st.builds(syntax.Closure, st.lists(names, max_size=2).map(tuple), bodies)
+
+
+def calls(inner: st.SearchStrategy[syntax.Expression]) -> st.SearchStrategy[syntax.Expression]:
+    """Expressions made of expressions."""
+    argument = (
+        inner
+        | closures
+        | st.builds(syntax.Texts, st.lists(texts, min_size=1, max_size=3).map(tuple))
+        | st.builds(syntax.Numbers, st.lists(numbers, min_size=1, max_size=3).map(tuple))
+        | st.builds(syntax.Enum, names, names)
+        | st.builds(syntax.Text, texts)
+        | st.builds(syntax.Truth, st.booleans())
+        | st.just(syntax.Null())
+    )
+    arguments = st.lists(argument, max_size=3).map(tuple)
+    return (
+        st.builds(syntax.Binary, st.sampled_from("+-*/"), inner, inner)
+        | st.builds(syntax.Negate, inner)
+        | st.builds(syntax.Call, inner, names, arguments, st.just("") | names)
+    )
+
+
+expressions = st.recursive(
+    st.builds(syntax.Metric, names) | st.builds(syntax.Number, numbers), calls, max_leaves=8
+)
+
+
+@given(expressions)
+def test_a_printed_tree_parses_to_itself(tree: syntax.Expression) -> None:
+    """No tree is lost or changed by being written down."""
+    assert tree == parse(Source(show(tree)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "a + b * c",
+        "(a + b) * c",
+        "a - (b - c)",
+        "-a.sum(['x'])",
+        "(-a).sum(['x'])",
+        "100 - a / 2.5",
+        "a.ns::f(b + 1, ['x', 'y'], [50, 99.5], Layer.GENERAL, 'it\\'s', true, null)",
+        "a.f({ x, tags -> if (x == 'a' && !(x + 'b' == null)) { return } else { tags[x] = '' } })",
+        "a.f({ -> String v = 'a'; def w = v; v = w; tags.k = P.f(v, tags['a' + v]) })",
+    ],
+)
+def test_text_without_needless_parentheses_prints_as_it_was(text: str) -> None:
+    """Spaces aside, which the printer chooses, a rule's text survives."""
+    assert text == show(parse(Source(text)))
+
+
+def test_the_shipped_prefix_survives() -> None:
+    """The longest text we ship, comments and all, is the same tree after printing."""
+    lines = RULES.read_text().split("expPrefix: |-\n")[1].split("\nexpSuffix")[0]
+    tree = parse_chain(Source(lines))
+
+    assert tree == parse_chain(Source(show(tree).removeprefix(".")))
