@@ -1,5 +1,6 @@
 """The `podwire` program: one Typer application, one file per command."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -52,4 +53,5 @@ def about(
 
 def main() -> None:
     """Run the command line."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own messages say what failed
     app()

@@ -107,9 +107,13 @@ def _sum_columns(sums: Mapping[Key, _Sum]) -> dict[str, list[object]]:
     }
 
 
+MOST = 2**55
+"""No flush adds more: a minute's flushes then stay below 2^63, and their sum never wraps."""
+
+
 def clamp(value: int) -> int:
-    """Into a signed 64-bit number: an absurd report saturates instead of failing its neighbours."""
-    return max(-(2**63), min(2**63 - 1, value))
+    """An absurd report saturates instead of failing its neighbours or turning a sum negative."""
+    return max(-MOST, min(MOST, value))
 
 
 def _relation_columns(relations: Iterable[Relation]) -> dict[str, list[object]]:
