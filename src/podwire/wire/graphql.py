@@ -7,8 +7,6 @@ In: an address, an operation and its variables.  Out: the `data` of the answer.
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 
 class Unanswered(ConnectionError):
     """No backend answers there; the operator must start it or correct the address."""
@@ -24,6 +22,8 @@ def ask(address: str, operation: str, variables: Mapping[str, Any] | None = None
 
     Raises `Unanswered` and `Refused`.
     """
+    import httpx  # an agent that never asks need not hold it: 7 MB
+
     try:
         response = httpx.post(
             f"{address}/graphql",
