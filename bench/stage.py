@@ -99,12 +99,12 @@ def _is_known(address: str) -> bool:
     return bool(ask(address, "{ listServices { id } }")["listServices"])
 
 
-def create_task(stage: Stage) -> None:
+def create_task(address: str) -> None:
     """Watch the instance; refused until its processes are known."""
     request = {"instanceId": instance_id(service_id(SERVICE), INSTANCE), "samplings": []}
 
     def is_created() -> bool:
-        answer = ask(stage.address, CREATE, {"request": request})
+        answer = ask(address, CREATE, {"request": request})
         return bool(answer["createEBPFNetworkProfiling"]["status"])
 
     wait("the task", is_created)

@@ -41,7 +41,7 @@ def rows() -> list[Row]:
             Row("backend: RSS, idle", f"{rss_mb(here.backend):.0f} MB"),
             Row("agent: RSS, no task", f"{rss_mb(here.agent):.0f} MB"),
         ]
-        create_task(here)
+        create_task(here.address)
         found += _agent_cpu(here, port)
         found += _freshness(here, port)
         return [
@@ -83,17 +83,21 @@ def _agent_cpu(here: Stage, port: int) -> Iterator[Row]:
 def _freshness(here: Stage, port: int) -> Iterator[Row]:
     waits = []
     for _ in range(5):
-        before = _total(here)
+        before = total(here.address)
         sent = _client(port, 50, 0.1)
         answered_s = time.monotonic()
-        wait("the last request", lambda before=before, sent=sent: _total(here) >= before + sent)
+        wait(
+            "the last request",
+            lambda before=before, sent=sent: total(here.address) >= before + sent,
+        )
         waits.append(time.monotonic() - answered_s)
     waits.sort()
     text = f"{waits[0]:.1f} / {waits[2]:.1f} / {waits[-1]:.1f} s"
     yield Row("freshness: last byte to GraphQL answer, min/median/max", text, "drains every 2 s")
 
 
-def _total(here: Stage) -> int:
+def total(address: str) -> int:
+    """Requests that the backend has counted in the last ten minutes, over GraphQL."""
     now_s = time.time()
     duration = {
         "start": time.strftime("%Y-%m-%d %H%M", time.localtime(now_s - 600)),
@@ -112,7 +116,7 @@ def _total(here: Stage) -> int:
     }
     expression = "process_relation_http1_request_cpm"
     variables = {"expression": expression, "entity": entity, "duration": duration}
-    results: Sequence[dict[str, list[dict[str, str | None]]]] = ask(here.address, COUNT, variables)[
+    results: Sequence[dict[str, list[dict[str, str | None]]]] = ask(address, COUNT, variables)[
         "execExpression"
     ]["results"]
     return sum(int(value["value"] or 0) for result in results for value in result["values"])
