@@ -11,11 +11,11 @@ from podwire.mal.check import check_expression, metrics
 from podwire.mal.errors import RuleError, Source
 from podwire.mal.functions import World
 from podwire.mal.labels import LabelTable
-from podwire.mal.parser import parse
 from podwire.mal.passes import fold
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
 from podwire.mal.rules import read
+from podwire.mal.text.parser import parse
 
 from .edges import report
 from .script import Case, Sample, cases, sample

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwire.mal.errors import RuleError, Source
-from podwire.mal.parser import parse
+from podwire.mal.text.parser import parse
 
 WORDS = ("a", "sum", "(", ")", "[", "]", "{", "}", "'x'", ",", ".", "->", "+", "1", "if", "=", "!")
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwire.mal import syntax
 from podwire.mal.errors import Source
-from podwire.mal.parser import KEYWORDS, parse, parse_chain
-from podwire.mal.printer import show
+from podwire.mal.text import syntax
+from podwire.mal.text.parser import KEYWORDS, parse, parse_chain
+from podwire.mal.text.printer import show
 
 from .edges import RULES
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from podwire.mal import syntax
 from podwire.mal.errors import RuleError, Span
 from podwire.mal.functions import FUNCTIONS, Function, Parameter, Role
 from podwire.mal.passes import DOWNSAMPLING
 from podwire.mal.processes import INVOCATIONS
+from podwire.mal.text import syntax
 from podwire.model import metric
 
 

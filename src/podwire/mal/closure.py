@@ -4,9 +4,9 @@ Runs a closure over one label set; the plan asks once per series, so it simply w
 In: a closure that `check` let pass, an element and labels.  Out: labels, or None when it failed.
 """
 
-from podwire.mal import syntax
 from podwire.mal.labels import Labels
 from podwire.mal.processes import INVOCATIONS, AddressError, Processes
+from podwire.mal.text import syntax
 
 Datum = str | bool | dict[str, str] | None
 

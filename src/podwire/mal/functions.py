@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from podwire.mal import closure, family, syntax
+from podwire.mal import closure, family
 from podwire.mal.family import Family
 from podwire.mal.labels import (
     BOUND,
@@ -29,6 +29,7 @@ from podwire.mal.labels import (
     without_bound,
 )
 from podwire.mal.processes import Processes
+from podwire.mal.text import syntax
 
 Batch = Mapping[str, Family]
 """The families of one collection by metric name; an absent one reads as EMPTY (None)."""

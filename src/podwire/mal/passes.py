@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from podwire.mal import syntax
-from podwire.mal.parser import HOLE
+from podwire.mal.text import syntax
+from podwire.mal.text.parser import HOLE
 from podwire.model.metric import Function
 
 DOWNSAMPLING = {
@@ -28,8 +28,8 @@ def graft(chain: syntax.Expression, onto: syntax.Expression) -> syntax.Expressio
     Put an expression where a chain of calls begins.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse, parse_chain
-    >>> from podwire.mal.printer import show
+    >>> from podwire.mal.text.parser import parse, parse_chain
+    >>> from podwire.mal.text.printer import show
     >>> show(graft(parse_chain(Source("sum(['k'])")), parse(Source("a + b"))))
     "(a + b).sum(['k'])"
     """
@@ -43,8 +43,8 @@ def inject(tree: syntax.Expression, prefix: syntax.Call | None) -> syntax.Expres
     Give every metric the expPrefix, in arguments too.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse, parse_chain
-    >>> from podwire.mal.printer import show
+    >>> from podwire.mal.text.parser import parse, parse_chain
+    >>> from podwire.mal.text.printer import show
     >>> show(inject(parse(Source("a.safeDiv(b)")), parse_chain(Source("sum(['k'])"))))
     "a.sum(['k']).safeDiv(b.sum(['k']))"
     """
@@ -69,8 +69,8 @@ def append(tree: syntax.Expression, suffix: syntax.Call | None) -> syntax.Expres
     Put the expSuffix behind the whole expression.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse, parse_chain
-    >>> from podwire.mal.printer import show
+    >>> from podwire.mal.text.parser import parse, parse_chain
+    >>> from podwire.mal.text.printer import show
     >>> show(append(parse(Source("a + b")), parse_chain(Source("sum(['k'])"))))
     "(a + b).sum(['k'])"
     """
@@ -82,8 +82,8 @@ def fold(tree: syntax.Expression) -> syntax.Expression:
     Do arithmetic on constants once, here, instead of once per batch.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse
-    >>> from podwire.mal.printer import show
+    >>> from podwire.mal.text.parser import parse
+    >>> from podwire.mal.text.printer import show
     >>> show(fold(parse(Source("bytes / (1024 * 1024)"))))
     'bytes / 1048576'
     """
@@ -159,8 +159,8 @@ def assemble(tree: syntax.Expression, around: Around) -> syntax.Expression:
     The whole expression of a rule: every pass in turn.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse, parse_chain
-    >>> from podwire.mal.printer import show
+    >>> from podwire.mal.text.parser import parse, parse_chain
+    >>> from podwire.mal.text.printer import show
     >>> around = Around(parse_chain(Source("f()")), parse_chain(Source("sum(['k'])")))
     >>> show(assemble(parse(Source("a * (2 * 3)")), around))
     "(a.f() * 6).sum(['k'])"

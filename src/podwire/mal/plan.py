@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from podwire.mal import family, syntax
+from podwire.mal import family
 from podwire.mal.family import Column, Family
 from podwire.mal.functions import FUNCTIONS, Batch, Step, World
 from podwire.mal.labels import by_name
+from podwire.mal.text import syntax
 
 
 def plan(tree: syntax.Expression, world: World) -> Step:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from podwire.mal import syntax
 from podwire.mal.check import Shape, check
 from podwire.mal.errors import RuleError, Source, Span
-from podwire.mal.parser import parse, parse_chain
 from podwire.mal.passes import Around, assemble
+from podwire.mal.text import syntax
+from podwire.mal.text.parser import parse, parse_chain
 from podwire.model.metric import Metric
 
 

@@ -4,8 +4,8 @@ Trees become rule text; the inverse of `parser`.
 In: a tree.  Out: one line of text that parses to an equal tree.
 """
 
-from podwire.mal import syntax
-from podwire.mal.lexer import quote
+from podwire.mal.text import syntax
+from podwire.mal.text.lexer import quote
 
 STRENGTH = {"||": 1, "&&": 2, "==": 3, "!=": 3, "+": 4, "-": 4, "*": 5, "/": 5}
 """How tightly an operator binds; what is below its surroundings gets parentheses."""
@@ -18,7 +18,7 @@ def show(node: syntax.Node) -> str:
     The text of a tree, with no more parentheses than it needs.
 
     >>> from podwire.mal.errors import Source
-    >>> from podwire.mal.parser import parse
+    >>> from podwire.mal.text.parser import parse
     >>> show(parse(Source("((a+b)) * (c.sum(['k']))")))
     "(a + b) * c.sum(['k'])"
     """

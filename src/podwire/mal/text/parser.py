@@ -30,9 +30,9 @@ In: a `Source`.  Out: an expression, or the chain of calls of an expPrefix or ex
 from collections.abc import Callable
 from typing import TypeVar
 
-from podwire.mal import syntax
 from podwire.mal.errors import RuleError, Source, Span
-from podwire.mal.lexer import Kind, Token, lex, unquote
+from podwire.mal.text import syntax
+from podwire.mal.text.lexer import Kind, Token, lex, unquote
 
 T = TypeVar("T")
 Tree = TypeVar("Tree", bound=syntax.Node)
