@@ -8,6 +8,7 @@ import typer
 import podwire
 from podwire.cli.agent import agent
 from podwire.cli.backend import backend
+from podwire.cli.demo import demo
 from podwire.cli.doctor import doctor
 from podwire.cli.metrics import metrics
 from podwire.cli.task import app as task
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUN, ASK = "Run", "Ask"
+app.command(rich_help_panel=RUN)(demo)
 app.command(rich_help_panel=RUN)(up)
 app.command(rich_help_panel=RUN)(backend)
 app.command(rich_help_panel=RUN)(agent)
