@@ -8,6 +8,7 @@ twice the mean of TCP_INFO, which was asked at other moments of the same calls; 
 bounds of buckets) below the longest that was seen.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -160,21 +161,21 @@ def _below(call: Calls) -> Range:
 
 def _http(seen: Seen) -> Iterator[Want]:
     http, side = seen.account.http, seen.side
-    answered = sum(http.statuses.values())
+    answered, responses = sum(http.statuses.values()), "http1_response_status_cpm"
     yield _total("http1_request_cpm", http.requests)
     yield Want(
-        "http1_response_status_cpm",
+        responses,
         dict(sorted(http.statuses.items())),
-        _by_label("http1_response_status_cpm"),
+        _by_label(responses),
     )
     yield _total("http1_request_total_bytes", http.request_bytes)
     yield _total("http1_response_total_bytes", http.response_bytes)
     sizes = (
-        ("request", http.request_bytes / http.requests, http.largest_request),
-        ("response", http.response_bytes / answered, http.largest_response),
+        ("request", http.request_bytes / http.requests, http.largest_request, "http1_request_cpm"),
+        ("response", http.response_bytes / answered, http.largest_response, responses),
     )
-    for name, mean, largest in sizes:
-        metric, weight = f"http1_{name}_package_size", "http1_request_cpm"
+    for name, mean, largest, weight in sizes:
+        metric = f"http1_{name}_package_size"
         yield _average(metric, Range(mean - 1, mean + 1), weight)
         yield _percentile(
             f"{metric}_percentile", Range(bounds.HTTP_BYTES[0], max(largest, bounds.HTTP_BYTES[0]))
@@ -182,7 +183,7 @@ def _http(seen: Seen) -> Iterator[Want]:
     duration_ms = Range(
         http.inner_ns / answered / NS_PER_MS - 1, http.outer_ns / answered / NS_PER_MS + 1
     )
-    yield _average(f"http1_{side}_duration", duration_ms, "http1_request_cpm")
+    yield _average(f"http1_{side}_duration", duration_ms, responses)
     longest_ms = max(http.longest_ns / NS_PER_MS, bounds.HTTP_MS[0])
     yield _percentile(f"http1_{side}_duration_percentile", Range(0, longest_ms))
 
@@ -203,15 +204,17 @@ def _by_label(metric: str) -> Callable[[Mapping[str, Minutes]], dict[str, int]]:
 
 
 def _average(metric: str, truth: Range, weight: str) -> Want:
-    """Averages of minutes weighed by what was counted in each."""
+    """Averages of minutes weighed by what was counted in each, under whatever label."""
 
     def measure(answer: Mapping[str, Minutes]) -> float | None:
-        weights = answer[PREFIX + weight].get("", {})
+        weights: Counter[int] = Counter()
+        for minutes in answer[PREFIX + weight].values():
+            weights.update(minutes)
         means = answer[PREFIX + metric].get("", {})
-        total = sum(weights.get(minute, 0) for minute in means)
+        total = sum(weights[minute] for minute in means)
         if not total:
             return None
-        return round(sum(mean * weights.get(at, 0) for at, mean in means.items()) / total, 3)
+        return round(sum(mean * weights[at] for at, mean in means.items()) / total, 3)
 
     return Want(metric, truth, measure)
 
