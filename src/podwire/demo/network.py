@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from podwire.demo.leftover import Note, notes
+from podwire.demo.leftover import NAMESPACES, Note, notes
 
 HOUSES = ("pod", "client", "web", "payments")
 PORTS = {"gateway": 8080, "orders": 8081, "web": 80, "payments": 8443}
@@ -71,7 +71,7 @@ async def build(note: Note) -> Network:
     )
     for house in HOUSES:
         await _run("ip", "netns", "add", network.namespace(house))
-        await _run("ip", "-n", network.namespace(house), "link", "set", "lo", "up")
+        await _inside(network.namespace(house), "ip", "link", "set", "lo", "up")
     for house in HOUSES[1:]:
         await _link(network, house)
     for house, match in LOSSY.items():
@@ -83,13 +83,11 @@ async def build(note: Note) -> Network:
 async def _link(network: Network, house: str) -> None:
     pod, other = network.namespace("pod"), network.namespace(house)
     ends = ((pod, house, network.pod_addresses[house]), (other, "pod", network.addresses[house]))
-    await _run(
-        *("ip", "-n", pod, "link", "add", house, "type", "veth"),
-        *("peer", "name", "pod", "netns", other),
-    )
+    peer = ("peer", "name", "pod", "netns", other)
+    await _inside(pod, "ip", "link", "add", house, "type", "veth", *peer)
     for namespace, device, address in ends:
-        await _run("ip", "-n", namespace, "address", "add", f"{address}/30", "dev", device)
-        await _run("ip", "-n", namespace, "link", "set", device, "up")
+        await _inside(namespace, "ip", "address", "add", f"{address}/30", "dev", device)
+        await _inside(namespace, "ip", "link", "set", device, "up")
         await _inside(namespace, "ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off")
 
 
@@ -102,7 +100,16 @@ async def lost_packets(network: Network, house: str) -> int:
 
 
 async def _inside(namespace: str, *command: str, given: str = "") -> str:
-    return await _run("ip", "netns", "exec", namespace, *command, given=given)
+    return await _run(*enter(namespace), *command, given=given)
+
+
+def enter(namespace: str) -> tuple[str, str]:
+    """
+    What to put before a command so that it runs in a namespace.
+
+    Not `ip netns exec`: that needs a root that is a mount, which a chroot is not.
+    """
+    return "nsenter", f"--net={NAMESPACES / namespace}"
 
 
 async def _run(*command: str, given: str = "") -> str:

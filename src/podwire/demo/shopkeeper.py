@@ -182,7 +182,8 @@ class Shop:
         """Start a program in a house and wait until it listens."""
         with (self.folder / f"{name}.err").open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
-                *("ip", "netns", "exec", self._network.namespace(house), *command),
+                *network.enter(self._network.namespace(house)),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
