@@ -1,0 +1,151 @@
+"""`podwire demo` as a program: its check, its bad inputs, and what `kill -9` does to it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from demo.test_shopkeeper import traces, wait
+from podwire.demo import leftover
+
+pytestmark = pytest.mark.root
+ANYWHERE = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")
+DEMO = (sys.executable, "-m", "podwire.cli", "demo")
+
+
+class Running:
+    """A demo without a terminal: every two seconds it prints a line."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+        self.process = process
+        self._log = log
+        wait(lambda: any(note.pid == process.pid for note in leftover.notes()), 20)
+        (self.name,) = (note.name for note in leftover.notes() if note.pid == process.pid)
+        wait(lambda: bool(self.said("the page: ")), 20)
+        self.address = self.said("the page: ").splitlines()[0]
+
+    def said(self, beginning: str) -> str:
+        return self._log.read_text().partition(beginning)[2]
+
+    def pid_of(self, program: str) -> int:
+        """The one process of this demo that is `podwire PROGRAM`."""
+        found = [
+            pid
+            for pid in leftover.children(self.name)
+            if f"podwire.cli\0{program}\0" in Path(f"/proc/{pid}/cmdline").read_text()
+        ]
+        return found[0] if len(found) == 1 else 0
+
+    def requests(self) -> int:
+        """Requests from customers that GraphQL knows of, by the newest line."""
+        lines = [line for line in self._log.read_text().splitlines() if "edges: " in line]
+        words = lines[-1].split("UNKNOWN_REMOTE->gateway http ") if lines else []
+        return int(words[1].split(",")[0]) if len(words) == 2 else 0
+
+
+@contextmanager
+def running(log: Path) -> Iterator[Running]:
+    """An interactive demo, killed in the end if it has not ended."""
+    with log.open("w") as output:
+        process = subprocess.Popen([*DEMO, *ANYWHERE], stdout=output, stderr=output, text=True)
+        try:
+            yield Running(process, log)
+        finally:
+            process.kill()
+            process.wait()
+            wait(lambda: not any(n.pid == process.pid and alive(n.name) for n in leftover.notes()))
+            leftover.remove_all()
+
+
+def alive(name: str) -> bool:
+    """Whether a program of a demo is still running."""
+    return any(True for _ in leftover.children(name))
+
+
+def grows(demo: Running) -> Callable[[], bool]:
+    """Whether more requests are known than now."""
+    before = demo.requests()
+    return lambda: demo.requests() > before
+
+
+def test_the_check_finds_our_numbers_right() -> None:
+    """Every family of every edge, read back over GraphQL; nothing else on standard output."""
+    found = subprocess.run(
+        [*DEMO, "--check", "--seconds", "6", "--output", "json", *ANYWHERE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    document = json.loads(found.stdout)
+    assert [] == [family for family in document["families"] if not family["ok"]]
+    assert (0, True) == (found.returncode, document["ok"])
+    assert {"http", "tls"} == {edge["protocol"] for edge in document["edges"]}
+    assert {True, False} == {edge["real_target"] for edge in document["edges"]}
+
+
+def test_killed_halves_come_back(tmp_path: Path) -> None:
+    """`kill -9` of the agent, then of the backend: numbers go on; of the demo: nothing is left."""
+    with running(tmp_path / "log") as demo:
+        wait(grows(demo), 30)
+        for program in ("agent", "backend"):
+            before = demo.pid_of(program)
+            os.kill(before, signal.SIGKILL)
+            wait(lambda program=program, before=before: demo.pid_of(program) not in (0, before), 20)  # type: ignore[misc]
+            wait(grows(demo), 40)
+        demo.process.kill()
+        demo.process.wait()
+        wait(lambda: not alive(demo.name))
+
+        assert demo.name in leftover.remove_all()
+        assert [] == traces(demo.name)
+
+
+def test_ctrl_c_removes_everything_and_the_page_comes_soon(tmp_path: Path) -> None:
+    """The page's address answers within ten seconds, and SIGINT is the end of everything."""
+    started_s = time.monotonic()
+    with running(tmp_path / "log") as demo:
+        httpx.get(demo.address, trust_env=False)
+        assert time.monotonic() - started_s < 10
+
+        demo.process.send_signal(signal.SIGINT)
+
+        assert 0 == demo.process.wait(20)
+        assert [] == traces(demo.name)
+
+
+def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:
+    """Who must do what, exit code 2, and nothing is left."""
+    with running(tmp_path / "log") as demo:
+        address = demo.address.removeprefix("http://")
+        found = subprocess.run(
+            [*DEMO, "--check", "--http", address, "--grpc", "127.0.0.1:0"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert 2 == found.returncode
+        assert address.rpartition(":")[2] in found.stderr.splitlines()[-1]
+        name = found.stderr.partition("namespaces ")[2].partition("-*")[0]
+        assert name.startswith("podwire-demo-")
+        assert [] == traces(name)
+
+
+def test_without_root_there_is_one_message() -> None:
+    """It names what is missing and the command that gives it."""
+    found = subprocess.run(
+        ["unshare", "--user", *DEMO, "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (2, "") == (found.returncode, found.stdout)
+    assert 1 == len(found.stderr.splitlines()), found.stderr
+    assert "sudo" in found.stderr
