@@ -99,17 +99,14 @@ inline_always void lose_track(struct feed *feed)
 {
 	struct connection *connection = feed->connection;
 
-	if (connection->key.protocol == PROTOCOL_HTTP1 && feed->message->column >= TOKEN_SIZE)
+	if (connection->pushed)
 		count_loss(LOSS_HTTP_AMBIGUOUS);
-	if (!connection->is_from_middle) {
-		if (connection->pushed == 0)
-			connection->key.protocol = PROTOCOL_UNKNOWN;
-		else
-			count_loss(LOSS_HTTP_AMBIGUOUS);
-		stop_http(connection);
-	} else {
+	else
+		connection->key.protocol = PROTOCOL_UNKNOWN;
+	if (connection->is_from_middle)
 		feed->message->state = MESSAGE_START;
-	}
+	else
+		stop_http(connection);
 	feed->work->left = 0;
 }
 

@@ -226,15 +226,15 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	if (!connection->is_classified)
 		classify(connection, work);
 	work->key = connection->key;
-	if (!connection->is_classified && !connection->key.tls &&
-	    connection->messages[work->direction & 1].state == MESSAGE_START)
-		connection->key.protocol = work->key.protocol = PROTOCOL_UNKNOWN;
 	if (!connection->key.peer_pid)
 		connection->key.peer_pid = peer_pid_of(connection);
 	work->key.peer_pid = connection->key.peer_pid;
 	follow_http(connection, work);
-	if (!connection->is_classified)
+	if (!connection->is_classified) {
+		if (connection->messages[work->direction & 1].state == MESSAGE_TOKEN)
+			connection->key.protocol = PROTOCOL_HTTP1; /* so far it reads like it */
 		settle(connection);
+	}
 	flow = flow_of(&connection->key);
 	if (!flow)
 		return;

@@ -237,6 +237,7 @@ def test_a_request_in_single_bytes_is_one_request(kernel: Kernel) -> None:
     ends_agree(found)
     assert {200: 3} == found.statuses(Role.SERVER)
     assert found.client["written"] == found.http(Role.CLIENT, "request_bytes")
+    assert {Protocol.HTTP1} == {flow.key.protocol for flow in found.flows}
 
 
 def test_ipv6_counts_like_ipv4(kernel: Kernel) -> None:
