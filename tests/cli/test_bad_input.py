@@ -55,7 +55,7 @@ def test_a_port_in_use_is_named(taken: str, option: str, tmp_path: Path) -> None
         ("backend: {gprc: 'x'}", "unknown key 'gprc'"),
         ("agent-analyzer: {default: {meterAnalyzerActiveFiles: nope}}", "no rule file 'nope'"),
         ("backend: {http: everywhere}", "'everywhere' is not HOST:PORT"),
-        ("backend: {storage: 'mysql://x'}", "is no store"),
+        ("backend: {http: '127.0.0.1:0', storage: 'mysql://x'}", "is no store"),
     ],
 )
 def test_a_broken_configuration_is_one_sentence(tmp_path: Path, text: str, complaint: str) -> None:

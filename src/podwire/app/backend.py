@@ -4,6 +4,7 @@ The backend plugged together: storage, rules, the gRPC server, GraphQL and the p
 In: settings.  Out: a running backend until it is cancelled.
 """
 
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -66,7 +67,8 @@ def _listen(address: str) -> socket.socket:
     try:
         return socket.create_server((host, port), reuse_port=False)
     except OSError as error:
-        raise PortTaken(f"cannot listen on {address} for HTTP: {error.strerror}") from error
+        reason = os.strerror(error.errno or 0)
+        raise PortTaken(f"cannot listen on {address} for HTTP: {reason}") from error
 
 
 def split(address: str) -> tuple[str, int]:
