@@ -7,6 +7,7 @@ declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium
 )
+PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
 test=(chromium)
@@ -14,8 +15,8 @@ test=(chromium)
 is_here() {
     case $1 in
         venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
-        libbpf) ldconfig -p | grep -q 'libbpf\.so\.1' ;;
-        *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
+        libbpf) ldconfig -p | grep 'libbpf\.so\.1' >/dev/null ;;
+        *) command -v "$1" >/dev/null ;;
     esac
 }
 
@@ -35,6 +36,16 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "  APT   ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
-# A service that a package brings must not start here: the demo runs its own.
+
+# A service that a package brings must not start, now or at the next boot: the demo runs its own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+fi
 apt-get update -qq >&2
-RUNLEVEL=1 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+case " ${missing[*]} " in
+    *" nginx-light "*) if command -v systemctl >/dev/null; then systemctl disable -q nginx; fi ;;
+esac

@@ -109,14 +109,17 @@ def test_killed_halves_come_back(tmp_path: Path) -> None:
         assert [] == traces(demo.name)
 
 
-def test_ctrl_c_removes_everything_and_the_page_comes_soon(tmp_path: Path) -> None:
-    """The page's address answers within ten seconds, and SIGINT is the end of everything."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_removes_everything_and_the_page_comes_soon(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """The page's address answers within ten seconds; Ctrl-C or a closed terminal ends it all."""
     started_s = time.monotonic()
     with running(tmp_path / "log") as demo:
         httpx.get(demo.address, trust_env=False)
         assert time.monotonic() - started_s < 10
 
-        demo.process.send_signal(signal.SIGINT)
+        demo.process.send_signal(number)
 
         assert 0 == demo.process.wait(20)
         assert [] == traces(demo.name)

@@ -1,5 +1,5 @@
 """
-How a podwire program ends: on SIGINT and SIGTERM, in order, and once.
+How a podwire program ends: on SIGINT, SIGTERM and a closed terminal, in order, and once.
 
 In: a coroutine that runs until cancelled.  Out: its clean end.
 """
@@ -18,8 +18,9 @@ def run(main: Coroutine[object, object, None]) -> None:
 async def _until_signal(main: Coroutine[object, object, None]) -> None:
     loop = asyncio.get_running_loop()
     task = loop.create_task(main)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, task, number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means: do not end
+            loop.add_signal_handler(number, _stop, task, number)
     try:
         await task
     except asyncio.CancelledError:
