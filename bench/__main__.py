@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, mal, whole
+from bench import ingest, kernel, mal, whole
 from bench.row import Row
 
 SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
+    "kernel": lambda _: kernel.rows(),
     "whole": lambda _: whole.rows(),
     "ingest": ingest.rows,
     "mal": lambda _: mal.rows(),
