@@ -5,17 +5,18 @@ set -euo pipefail
 
 declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
-    [nft]=nftables [ethtool]=ethtool [chromium]=chromium
+    [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
-test=(chromium)
+test=(chromium libatomic)  # libatomic: the Node inside playwright needs it
 
 is_here() {
     case $1 in
         venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
         libbpf) ldconfig -p | grep 'libbpf\.so\.1' >/dev/null ;;
+        libatomic) ldconfig -p | grep 'libatomic\.so\.1' >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }

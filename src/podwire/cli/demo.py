@@ -90,6 +90,8 @@ def _check(options: "Options", output: Form) -> int:
         print(json.dumps(verdict.document()))  # noqa: T201
     else:
         Console().print(_verdict(verdict))
+        wrong = sum(not family.ok for family in verdict.families)
+        _say(f"{len(verdict.families)} families compared, {wrong} wrong")
     return OK if verdict.ok else REFUSED
 
 

@@ -5,6 +5,7 @@ In: nothing.  Out: one file a demo under /run/podwire; `remove_all` undoes those
 A child of a demo carries the demo's name in its environment, so it is found whoever started it.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -59,9 +60,9 @@ def begin(subnet: str, roles: tuple[str, ...]) -> Note:
 def notes() -> Iterator[Note]:
     """Notes of all demos, alive or not."""
     for path in sorted(NOTES.glob("podwire-demo-*.json")):
-        content = json.loads(path.read_text())
-        content["namespaces"] = tuple(content["namespaces"])
-        yield Note(**content)
+        with contextlib.suppress(FileNotFoundError):  # another demo ends at this moment
+            content = json.loads(path.read_text())
+            yield Note(**{**content, "namespaces": tuple(content["namespaces"])})
 
 
 def remove_all() -> list[str]:
@@ -73,16 +74,21 @@ def remove_all() -> list[str]:
 
 
 def remove(note: Note) -> None:
-    """Undo one demo: processes, namespaces, folder, note. Doing it twice does no harm."""
+    """
+    Undo one demo: processes, namespaces, folder, note. Doing it twice does no harm.
+
+    The note stays while a namespace does, so that the next start tries again.
+    """
     _kill(list(children(note.name)))
     for namespace in note.namespaces:
         if (NAMESPACES / namespace).exists():
-            subprocess.run(["ip", "netns", "delete", namespace], check=True)
+            subprocess.run(["ip", "netns", "delete", namespace], check=False)
     if note.has_namespace_mount and _is_mount(NAMESPACES) and not any(NAMESPACES.iterdir()):
         subprocess.run(["umount", str(NAMESPACES)], check=False)
     shutil.rmtree(note.folder, ignore_errors=True)
-    (NOTES / f"{note.name}.json").unlink(missing_ok=True)
-    if not any(NOTES.iterdir()):
+    if not any((NAMESPACES / namespace).exists() for namespace in note.namespaces):
+        (NOTES / f"{note.name}.json").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # other demos have notes there
         NOTES.rmdir()
 
 

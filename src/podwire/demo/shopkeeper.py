@@ -100,17 +100,10 @@ class Shop:
         self._note = leftover.begin(network.free_subnet(taken), network.HOUSES)
         self._network = await network.build(self._note)
         self._stock()
-        there, pod = self._network.addresses, self._network.pod_addresses
-        payments = {"listen": there["payments"], "port": PORTS["payments"]}
-        payments |= {"certificate": self._path("server.pem"), "key": self._path("server.key")}
-        orders = {"listen": "127.0.0.1", "port": PORTS["orders"]}
-        orders["payments"] = (there["payments"], PORTS["payments"])
-        orders["authority"] = self._path("authority.pem")
-        gateway = {"listen": pod["client"], "port": PORTS["gateway"]}
-        gateway["orders"] = ("127.0.0.1", PORTS["orders"])
-        gateway["web"] = (there["web"], PORTS["web"])
+        payments, orders, gateway = self._settings(self._network)
+        web = self._nginx(self._network.addresses["web"])
         await asyncio.gather(
-            self._start("web", "web", *self._nginx(there["web"])),
+            self._start("web", "web", *web),
             self._start("payments", "payments", *self._node(payments)),
             self._start("orders", "pod", *self._python("orders", orders)),
             self._start("gateway", "pod", *self._python("gateway", gateway)),
@@ -142,6 +135,29 @@ class Shop:
         if self._note:
             leftover.remove(self._note)
             self._note = None
+
+    def _settings(self, streets: network.Network) -> tuple[dict[str, Any], ...]:
+        """Of payments, orders and gateway: where they listen, and whom they call."""
+        there, near = streets.addresses, "127.0.0.1"
+        payments = {
+            "listen": there["payments"],
+            "port": PORTS["payments"],
+            "certificate": self._path("server.pem"),
+            "key": self._path("server.key"),
+        }
+        orders = {
+            "listen": near,
+            "port": PORTS["orders"],
+            "payments": (there["payments"], PORTS["payments"]),
+            "authority": self._path("authority.pem"),
+        }
+        gateway = {
+            "listen": streets.pod_addresses["client"],
+            "port": PORTS["gateway"],
+            "orders": (near, PORTS["orders"]),
+            "web": (there["web"], PORTS["web"]),
+        }
+        return payments, orders, gateway
 
     def _path(self, name: str) -> str:
         return str(self.folder / name)
@@ -191,14 +207,23 @@ class Shop:
                 preexec_fn=die_with_parent,
             )
         self._processes[name] = process
-        if name != "web":
-            await self._is_ready(name, process)
-
-    async def _is_ready(self, name: str, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout  # noqa: S101 - asked for above
-        line = await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT_S)
-        if line != b"ready\n":
+        ready = self._has_pid_file() if name == "web" else self._says_ready(process)
+        try:
+            is_ready = await asyncio.wait_for(ready, START_TIMEOUT_S)
+        except TimeoutError:
+            is_ready = False
+        if not is_ready:
             raise SetupError(f"the shop's {name} did not start: {self._last_word(name)}")
+
+    async def _says_ready(self, process: asyncio.subprocess.Process) -> bool:
+        assert process.stdout  # noqa: S101 - asked for above
+        return await process.stdout.readline() == b"ready\n"
+
+    async def _has_pid_file(self) -> bool:
+        """What nginx writes once it listens."""
+        while not (self.folder / "nginx.pid").exists():
+            await asyncio.sleep(0.02)
+        return True
 
     def _last_word(self, name: str) -> str:
         said = (self.folder / f"{name}.err").read_text().strip().splitlines()
