@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, kernel, mal, whole
+from bench import ingest, kernel, mal, query, whole
 from bench.row import Row
 
 SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
@@ -18,6 +18,7 @@ SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
     "whole": lambda _: whole.rows(),
     "ingest": ingest.rows,
     "mal": lambda _: mal.rows(),
+    "query": query.rows,
 }
 
 

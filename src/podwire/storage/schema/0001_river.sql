@@ -12,7 +12,7 @@ CREATE TABLE metric_minute (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toDate(minute)
 ORDER BY (entity, metric, minute, side)
-TTL minute + INTERVAL 7 DAY;
+TTL minute + INTERVAL 7 DAY SETTINGS index_granularity = 1024;
 
 -- Edges seen in a minute, by the instance that saw them.
 CREATE TABLE relation_minute (
@@ -25,7 +25,7 @@ CREATE TABLE relation_minute (
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(minute)
 ORDER BY (instance_id, minute, source, target, side, component)
-TTL minute + INTERVAL 7 DAY;
+TTL minute + INTERVAL 7 DAY SETTINGS index_granularity = 1024;
 
 -- Processes. A pair (ping_ms, value) keeps the newest value under max; blanks carry 0 and lose.
 CREATE TABLE process (
