@@ -26,6 +26,7 @@ from podwire.demo.rules import title
 PROGRAMS = Path(__file__).parent / "shop"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 15.0
+CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 TOOLS = {"ip": "iproute2", "nft": "nftables", "ethtool": "ethtool", "nginx": "nginx-light"}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -38,12 +39,25 @@ def check_system() -> None:
     """Raises `Missing`."""
     if os.geteuid() != 0:
         raise Missing("the demo makes network namespaces, which needs root; run: sudo make demo")
+    held = _capabilities()
+    lacking = [name for name, bit in CAPABILITIES.items() if not held >> bit & 1]
+    if lacking:
+        raise Missing(
+            f"the demo makes network namespaces, and this root lacks {' and '.join(lacking)}; "
+            "in a container, start it with: docker run --privileged"
+        )
     packages = [package for tool, package in TOOLS.items() if not shutil.which(tool, path=PATH)]
     if packages:
         names = " ".join(packages)
         raise Missing(
             f"the demo needs {names}; run: apt-get install --no-install-recommends {names}"
         )
+
+
+def _capabilities() -> int:
+    """What this process may do, one bit a capability."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in status if line.startswith("CapEff:"))
 
 
 class Shop:
