@@ -1,0 +1,183 @@
+"""
+What is kept, and how it merges: the real embedded engine, one in-memory store for this file.
+
+Expectations are sums worked out by hand and the wire's rules for process traffic.
+"""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from podwire.model.metric import Partial, Relation, Side
+from podwire.model.process import DetectType, Entity, ProcessRecord
+from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.storage import Store
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MINUTE_S = int(time.time()) // 60 * 60 - 600  # what is older than a week would be removed
+LATER_S = MINUTE_S + 60
+NOW_MS = MINUTE_S * 1000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def store() -> AsyncIterator[Store]:
+    """A store that only this file uses; tests keep to entities of their own."""
+    opened = await Store.open("chdb://memory")
+    yield opened
+    await opened.close()
+
+
+def partial(entity: str, total: int, *, side: Side = Side.CLIENT, **rest: object) -> Partial:
+    """A piece of the metric `m` in the first minute."""
+    table = rest.get("table", {})
+    assert isinstance(table, dict)
+    minute_s = rest.get("minute_s", MINUTE_S)
+    assert isinstance(minute_s, int)
+    return Partial("m", entity, side, minute_s, total, 1, table)
+
+
+async def test_pieces_of_a_minute_add_up_over_flushes(store: Store) -> None:
+    """Totals, counts and tables are sums, whenever each piece was written."""
+    for table in ({"10": 1, "20": 2}, {"20": 3}):
+        await store.add([partial("adds", 5, table=table)], [])
+        await store.flush()
+    await store.add([partial("adds", 7, minute_s=LATER_S)], [])
+    await store.flush()
+
+    first, second = (await store.points("adds", ["m"], MINUTE_S, LATER_S))["m"]
+    assert (MINUTE_S, 10, 2, {"10": 1, "20": 5}) == (
+        first.minute_s, first.total, first.count, first.table,
+    )  # fmt: skip
+    assert (LATER_S, 7) == (second.minute_s, second.total)
+
+
+async def test_the_two_sides_of_an_edge_stay_apart(store: Store) -> None:
+    """Adding them would count every request twice."""
+    pieces = [partial("sides", 3), partial("sides", 4, side=Side.SERVER)]
+    await store.add(pieces, [])
+    await store.flush()
+
+    points = (await store.points("sides", ["m"], MINUTE_S, MINUTE_S))["m"]
+    assert {Side.CLIENT: 3, Side.SERVER: 4} == {point.side: point.total for point in points}
+
+
+async def test_an_absurd_report_does_not_turn_a_sum_negative(store: Store) -> None:
+    """Two saturated totals in one minute still add up to something positive."""
+    for _ in range(3):
+        await store.add([partial("absurd", 2**63 - 1, table={"1": 2**70})], [])
+        await store.flush()
+
+    (point,) = (await store.points("absurd", ["m"], MINUTE_S, MINUTE_S))["m"]
+    assert point.total > 2**55
+    assert point.table["1"] > 2**55
+
+
+async def test_an_edge_that_is_reported_often_is_one_edge(store: Store) -> None:
+    """Both components of a pair are kept, each once."""
+    http = Relation("instance", "a", "b", Side.CLIENT, 49, MINUTE_S)
+    tls = Relation("instance", "a", "b", Side.CLIENT, 130, MINUTE_S)
+    for _ in range(3):
+        await store.add([], [http, tls, http])
+        await store.flush()
+
+    edges = await store.edges("instance", MINUTE_S, MINUTE_S)
+    assert [("a", "b", 49), ("a", "b", 130)] == [(e.source, e.target, e.component) for e in edges]
+    assert [] == list(await store.edges("instance", LATER_S, LATER_S + 600))
+
+
+def record(name: str, ping_ms: int, **rest: object) -> ProcessRecord:
+    """A process of its own instance."""
+    labels = rest.pop("labels", ())
+    assert isinstance(labels, tuple)
+    entity = Entity(layer="MESH", service="s", instance=name, process="p", labels=labels)
+    values: dict[str, object] = {"detect_type": DetectType.VM, "agent_id": "one"}
+    values |= rest
+    return ProcessRecord(
+        process_id=f"id-{name}",
+        entity=entity,
+        last_ping_ms=ping_ms,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+async def test_a_heartbeat_blanks_nothing(store: Store) -> None:
+    """Newer values win, empty ones never do, properties merge by key."""
+    report = record("beats", NOW_MS + 1000, labels=("l",), properties=(("a", "1"), ("b", "1")))
+    beat = record(
+        "beats",
+        NOW_MS + 2000,
+        agent_id="",
+        detect_type=DetectType.UNDEFINED,
+        properties=(("b", "2"), ("c", "2")),
+    )
+    await store.report_processes([report])
+    await store.keep_alive([beat])
+
+    (found,) = await store.processes(ids=["id-beats"])
+    assert ("one", DetectType.VM, ("l",)) == (
+        found.agent_id, found.detect_type, found.entity.labels,
+    )  # fmt: skip
+    assert {"a": "1", "b": "2", "c": "2"} == found.properties
+    assert (NOW_MS + 1000, NOW_MS + 2000) == (found.first_ping_ms, found.last_ping_ms)
+
+
+async def test_only_a_heartbeat_makes_an_instance(store: Store) -> None:
+    """As in SkyWalking: a report alone lists no service."""
+    await store.report_processes([record("quiet", NOW_MS)])
+    assert "quiet" not in [each.name for each in await store.instances()]
+
+    await store.keep_alive([record("quiet", NOW_MS)])
+    assert "quiet" in [each.name for each in await store.instances()]
+    assert "s" in [each.name for each in await store.services()]
+
+
+RULE = SamplingRule(
+    uri_regex="/x",
+    when_5xx=True,
+    settings=SamplingSettings(require_complete_request=True, require_complete_response=False),
+)
+
+
+def task(instance: str, *, duration_s: int = 600, update_ms: int = NOW_MS) -> NetworkTask:
+    """A task that started just now."""
+    return NetworkTask(
+        task_id=f"task-{instance}",
+        service_id="c2VydmljZQ==.1",
+        instance_id=instance,
+        start_ms=NOW_MS,
+        duration_s=duration_s,
+        update_ms=update_ms,
+        rules=(RULE,),
+    )
+
+
+async def test_an_extension_lasts_longer_and_keeps_its_rules(store: Store) -> None:
+    """Whichever row is read first, the task is one, with its sampling rules."""
+    await store.write_task(task("extended"))
+    await store.write_task(task("extended", duration_s=1200, update_ms=NOW_MS + 9))
+
+    (found,) = await store.tasks(task_id="task-extended")
+    assert (1200, NOW_MS + 9, (RULE,)) == (found.duration_s, found.update_ms, found.rules)
+
+
+async def test_a_task_goes_to_the_agent_whose_processes_live(store: Store) -> None:
+    """Within two heartbeats, while it lasts, and not again once it has been seen."""
+    lives = record("lives", NOW_MS, agent_id="agent")
+    await store.keep_alive([lives])
+    (instance,) = [each for each in await store.instances() if each.name == "lives"]
+    await store.write_task(task(instance.instance_id))
+
+    async def handed(
+        *, since_ms: int = 0, now_ms: int = NOW_MS + 10_000, agent: str = "agent"
+    ) -> int:
+        return len(await store.tasks_of_agent(agent, since_ms=since_ms, now_ms=now_ms))
+
+    ((_, ids),) = await store.tasks_of_agent("agent", since_ms=0, now_ms=NOW_MS + 10_000)
+    assert ["id-lives"] == list(ids)
+    assert 0 == await handed(agent="another")
+    assert 0 == await handed(since_ms=NOW_MS)
+    assert 0 == await handed(now_ms=NOW_MS + 46_000)
+    await store.keep_alive([record("lives", NOW_MS + 600_000, agent_id="agent")])
+    assert 0 == await handed(now_ms=NOW_MS + 601_000)
