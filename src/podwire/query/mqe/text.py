@@ -19,6 +19,8 @@ def number(value: float | None) -> str | None:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    if abs(value) == 0.0005:  # a JDK 17 rounds it down, though its binary value is above the half
+        value = math.copysign(0.0, value)
     rounded = Decimal(value).quantize(Decimal("0.001"), ROUND_HALF_EVEN, WIDE)
     text = f"{rounded:f}".rstrip("0").rstrip(".")
     return text or "0"

@@ -1,0 +1,408 @@
+"""
+GraphQL as its clients speak it, over the application without a socket.
+
+Storage is a fake at its seam, so that times and rows are the test's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from podwire.model.identity import instance_id, process_id, relation_id, service_id
+from podwire.model.metric import Function, Metric, Side
+from podwire.model.process import DetectType, Entity
+from podwire.model.task import NetworkTask
+from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
+from podwire.query import application
+
+SERVICE = service_id("shop::cart")
+INSTANCE = instance_id(SERVICE, "pod-0")
+NOW_MS = 1_795_500_000_000
+DURATION = {"start": "2000-01-01", "end": "2000-01-02", "step": "DAY", "coldStage": False}
+
+
+def stored(name: str, detect_type: DetectType = DetectType.KUBERNETES) -> StoredProcess:
+    """A process of the one instance."""
+    return StoredProcess(
+        process_id=process_id(INSTANCE, name),
+        entity=Entity(
+            layer="K8S_SERVICE", service="shop::cart", instance="pod-0", process=name, labels=("l",)
+        ),
+        detect_type=detect_type,
+        agent_id="agent",
+        properties={"pid": "7"},
+        first_ping_ms=0,
+        last_ping_ms=NOW_MS,
+    )
+
+
+class Rows:
+    """A source that answers what the test put in."""
+
+    def __init__(self) -> None:
+        self.known = [stored("web"), stored("UNKNOWN_REMOTE", DetectType.VIRTUAL)]
+        self.seen: list[Edge] = []
+        self.found: dict[str, list[Point]] = {}
+        self.kept: list[NetworkTask] = []
+        self.questions: list[Sequence[str]] = []
+
+    async def services(self) -> Sequence[Service]:
+        return [Service(SERVICE, "shop::cart", ("GENERAL", "K8S_SERVICE"))]
+
+    async def instances(self, service_id: str = "") -> Sequence[Instance]:
+        return [Instance(INSTANCE, SERVICE, "shop::cart", "pod-0", 0, NOW_MS)]
+
+    async def processes(
+        self,
+        *,
+        instance_id: str = "",
+        ids: Sequence[str] = (),
+        since_ms: int = 0,
+        until_ms: int = 2**62,
+    ) -> Sequence[StoredProcess]:
+        if instance_id not in ("", INSTANCE):
+            return []
+        return [each for each in self.known if not ids or each.process_id in ids]
+
+    async def edges(self, instance_id: str, since_s: int, until_s: int) -> Sequence[Edge]:
+        return self.seen
+
+    async def points(
+        self, entity: str, metrics: Sequence[str], since_s: int, until_s: int
+    ) -> Mapping[str, Sequence[Point]]:
+        self.questions.append(metrics)
+        return {name: self.found[name] for name in metrics if name in self.found}
+
+    async def tasks(
+        self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
+    ) -> Sequence[NetworkTask]:
+        return [each for each in self.kept if task_id in ("", each.task_id)]
+
+    async def write_task(self, new: NetworkTask) -> None:
+        self.kept = [new, *(each for each in self.kept if each.task_id != new.task_id)]
+
+
+class Asking:
+    """A client of an application over `Rows`."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.now_ms = NOW_MS
+        metrics = {"requests": Metric("requests", Function.SUM_PER_MIN)}
+        metrics["codes"] = Metric("codes", Function.SUM_PER_MIN_LABELED)
+        app = application(self.rows, metrics=metrics, page=None, now_ms=lambda: self.now_ms)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://podwire"
+        )
+
+    async def __call__(self, query: str, **variables: object) -> dict[str, Any]:
+        answer = await self.client.post("/graphql", json={"query": query, "variables": variables})
+        assert 200 == answer.status_code
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def data(self, query: str, **variables: object) -> Any:
+        body = await self(query, **variables)
+        assert "errors" not in body, body
+        return body["data"]
+
+
+@pytest.fixture
+def ask() -> Asking:
+    """A fresh application for each test."""
+    return Asking()
+
+
+async def test_a_service_is_split_at_its_group(ask: Asking) -> None:
+    """The group is what stands before the two colons."""
+    query = "{ listServices { id name group shortName layers normal } listLayers }"
+
+    found = await ask.data(query)
+    assert {
+        "id": SERVICE, "name": "shop::cart", "group": "shop", "shortName": "cart",
+        "layers": ["GENERAL", "K8S_SERVICE"], "normal": True,
+    } == found["listServices"][0]  # fmt: skip
+    assert ["GENERAL", "K8S_SERVICE"] == found["listLayers"]
+
+
+async def test_services_are_filtered_by_layer(ask: Asking) -> None:
+    """A layer without services has none."""
+    query = "query ($layer: String) { listServices(layer: $layer) { id } }"
+
+    assert 1 == len((await ask.data(query, layer="GENERAL"))["listServices"])
+    assert [] == (await ask.data(query, layer="MESH"))["listServices"]
+
+
+async def test_processes_have_every_field_that_swctl_prints(ask: Asking) -> None:
+    """The detect type is its name, virtual processes are listed too."""
+    query = """query ($duration: Duration!, $id: ID!) {
+      listProcesses(duration: $duration, instanceId: $id) {
+        id name serviceId serviceName instanceId instanceName agentId detectType labels
+        attributes { name value }
+      }
+    }"""
+    duration = DURATION | {"end": "2100-01-01", "step": "MONTH", "start": "2000-01"}
+    duration |= {"start": "2026-01", "end": "2060-01"}
+
+    web, virtual = (await ask.data(query, duration=duration, id=INSTANCE))["listProcesses"]
+    assert {
+        "id": process_id(INSTANCE, "web"), "name": "web", "serviceId": SERVICE,
+        "serviceName": "shop::cart", "instanceId": INSTANCE, "instanceName": "pod-0",
+        "agentId": "agent", "detectType": "KUBERNETES", "labels": ["l"],
+        "attributes": [{"name": "pid", "value": "7"}],
+    } == web  # fmt: skip
+    assert "VIRTUAL" == virtual["detectType"]
+
+
+async def test_a_call_keeps_every_component_of_each_side(ask: Asking) -> None:
+    """SkyWalking keeps only the first of a client's; here none is lost and none is doubled."""
+    web, remote = process_id(INSTANCE, "web"), process_id(INSTANCE, "UNKNOWN_REMOTE")
+    ask.rows.seen = [
+        Edge(web, remote, Side.CLIENT, 49),
+        Edge(web, remote, Side.CLIENT, 130),
+        Edge(web, remote, Side.SERVER, 129),
+    ]
+    query = """query ($id: ID!, $duration: Duration!) {
+      getProcessTopology(serviceInstanceId: $id, duration: $duration) {
+        nodes { name isReal serviceInstanceId }
+        calls { id source target detectPoints sourceComponents targetComponents }
+      }
+    }"""
+
+    found = (await ask.data(query, id=INSTANCE, duration=DURATION))["getProcessTopology"]
+    assert [("web", True), ("UNKNOWN_REMOTE", False)] == [
+        (node["name"], node["isReal"]) for node in found["nodes"]
+    ]
+    assert [
+        {
+            "id": relation_id(web, remote),
+            "source": web,
+            "target": remote,
+            "detectPoints": ["CLIENT", "SERVER"],
+            "sourceComponents": ["http", "tls"],
+            "targetComponents": ["https"],
+        }
+    ] == found["calls"]
+
+
+CREATE = """mutation ($request: EBPFProfilingNetworkTaskRequest!) {
+  createEBPFNetworkProfiling(request: $request) { status errorReason id }
+}"""
+SETTINGS = {"requireCompleteRequest": True, "requireCompleteResponse": False}
+
+
+def rule(**rest: object) -> dict[str, object]:
+    """A sampling rule that is fine but for what is said."""
+    return {"when4xx": False, "when5xx": True, "settings": SETTINGS} | rest
+
+
+@pytest.mark.parametrize(
+    ("instance", "rules", "reason"),
+    [
+        ("", [], "instance could not be empty"),
+        (instance_id(SERVICE, "nowhere"), [], "The instance doesn't have processes."),
+        (INSTANCE, [rule(), rule()], "already contains the default sampling config"),
+        (
+            INSTANCE,
+            [rule(uriRegex="/a"), rule(uriRegex="/a")],
+            'already contains the "/a" sampling config',
+        ),
+        (INSTANCE, [rule(minDuration=-1)], "the min duration must bigger or equals zero"),
+        (
+            INSTANCE,
+            [rule(settings=SETTINGS | {"requireCompleteRequest": False})],
+            "please collect at least one of request or response",
+        ),
+        (
+            INSTANCE,
+            [rule(settings=SETTINGS | {"maxRequestSize": 0})],
+            "the max request size must bigger than zero",
+        ),
+        (INSTANCE, [rule(uriRegex="/a(")], 'the uri regex "/a(" is invalid at position 2'),
+    ],
+)
+async def test_a_task_that_cannot_be_is_refused_in_oaps_words(
+    ask: Asking, instance: str, rules: list[object], reason: str
+) -> None:
+    """Clients show the reason; an invalid pattern is refused here, not in a kernel later."""
+    request = {"instanceId": instance, "samplings": rules}
+
+    result = (await ask.data(CREATE, request=request))["createEBPFNetworkProfiling"]
+    assert (False, None) == (result["status"], result["id"])
+    assert result["errorReason"].startswith(reason)
+    assert [] == ask.rows.kept
+
+
+async def test_a_task_runs_ten_minutes_from_now(ask: Asking) -> None:
+    """It is listed with the shape that every client reads."""
+    request = {"instanceId": INSTANCE, "samplings": [rule(uriRegex="/a", minDuration=5)]}
+    created = (await ask.data(CREATE, request=request))["createEBPFNetworkProfiling"]
+    query = """query ($id: ID) { queryEBPFProfilingTasks(serviceInstanceId: $id) {
+      taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration triggerType
+      targetType processLabels
+    } }"""
+
+    (task,) = (await ask.data(query, id=INSTANCE))["queryEBPFProfilingTasks"]
+    assert {
+        "taskId": created["id"], "serviceName": "shop::cart", "serviceInstanceName": "pod-0",
+        "taskStartTime": NOW_MS, "fixedTriggerDuration": 600, "triggerType": "FIXED_TIME",
+        "targetType": "NETWORK", "processLabels": [],
+    } == task  # fmt: skip
+    (kept,) = ask.rows.kept
+    assert ("/a", 5, False, True) == (
+        kept.rules[0].uri_regex, kept.rules[0].min_duration_ms,
+        kept.rules[0].when_4xx, kept.rules[0].when_5xx,
+    )  # fmt: skip
+
+
+KEEP = """mutation ($id: ID!) { keepEBPFNetworkProfiling(taskId: $id) { status errorReason } }"""
+
+
+async def test_keeping_extends_only_what_is_about_to_end(ask: Asking) -> None:
+    """More than a minute left: nothing to do. Less: ten minutes more. Ended: refused."""
+    await ask.data(CREATE, request={"instanceId": INSTANCE, "samplings": []})
+    (task,) = ask.rows.kept
+
+    async def keep() -> tuple[bool, str | None, int]:
+        result = (await ask.data(KEEP, id=task.task_id))["keepEBPFNetworkProfiling"]
+        return result["status"], result["errorReason"], ask.rows.kept[0].duration_s
+
+    ask.now_ms = task.end_ms - 60_001
+    assert (True, None, 600) == await keep()
+    ask.now_ms = task.end_ms - 60_000
+    assert (True, None, 1200) == await keep()
+    assert replace(task, duration_s=1200, update_ms=ask.now_ms) == ask.rows.kept[0]
+    ask.now_ms = ask.rows.kept[0].end_ms + 1
+    assert (False, "profiling task has been finished", 1200) == await keep()
+
+
+async def test_keeping_what_is_not_there_is_refused(ask: Asking) -> None:
+    """In OAP's words."""
+    result = (await ask.data(KEEP, id="nothing"))["keepEBPFNetworkProfiling"]
+    assert {"status": False, "errorReason": "profiling task not exists"} == result
+
+
+END = {"ServiceName": "shop::cart", "Normal": True, "ServiceInstanceName": "pod-0"}
+ENTITY = {
+    **{key[0].lower() + key[1:]: value for key, value in END.items()},
+    **{f"dest{key}": value for key, value in END.items()},
+    "processName": "web",
+    "destProcessName": "UNKNOWN_REMOTE",
+    "scope": "ProcessRelation",
+}
+EXECUTE = """query ($expression: String!, $entity: Entity!, $duration: Duration!) {
+  execExpression(expression: $expression, entity: $entity, duration: $duration) {
+    type error results { metric { labels { key value } } values { id value } }
+  }
+}"""
+
+
+async def execute(ask: Asking, expression: str, **entity: object) -> dict[str, Any]:
+    """One expression over two days."""
+    variables = {"expression": expression, "entity": ENTITY | entity, "duration": DURATION}
+    found: dict[str, Any] = (await ask.data(EXECUTE, **variables))["execExpression"]
+    return found
+
+
+async def test_a_series_has_a_value_or_null_for_every_bucket(ask: Asking) -> None:
+    """Ids are the buckets' starts in milliseconds, as text."""
+    import datetime
+
+    start = datetime.datetime(2000, 1, 1).astimezone()
+    start_s = int(start.timestamp())
+    ask.rows.found["requests"] = [Point(start_s + 60, Side.CLIENT, 2880, 0, {})]
+
+    found = await execute(ask, "requests")
+    assert ("TIME_SERIES_VALUES", None) == (found["type"], found["error"])
+    (result,) = found["results"]
+    assert [
+        {"id": str(start_s * 1000), "value": "2"},
+        {"id": str((start_s + 86_400) * 1000), "value": None},
+    ] == result["values"]
+
+
+async def test_without_data_an_unlabelled_metric_has_nulls_and_a_labelled_none(
+    ask: Asking,
+) -> None:
+    """As SkyWalking answers."""
+    (result,) = (await execute(ask, "requests"))["results"]
+    assert ([], [None, None]) == (
+        result["metric"]["labels"], [value["value"] for value in result["values"]],
+    )  # fmt: skip
+    assert [] == (await execute(ask, "codes"))["results"]
+
+
+async def test_an_unknown_metric_is_named(ask: Asking) -> None:
+    """The answer has a type and no results."""
+    found = await execute(ask, "requests + nothing")
+    assert ("UNKNOWN", "Metric: [nothing] does not exist.", []) == (
+        found["type"], found["error"], found["results"],
+    )  # fmt: skip
+
+
+async def test_half_an_entity_is_empty_without_an_error(ask: Asking) -> None:
+    """Every name of both ends is needed."""
+    found = await execute(ask, "requests", destProcessName=None)
+    assert ("UNKNOWN", None, []) == (found["type"], found["error"], found["results"])
+
+
+async def test_a_pages_expressions_are_one_question_to_storage(ask: Asking) -> None:
+    """However many aliases stand in a request."""
+    parts = [
+        f'm{n}: execExpression(expression: "{name}", entity: $entity, duration: $duration)'
+        " { type }"
+        for n, name in enumerate(["requests", "codes", "requests * 60", "sum(codes)"])
+    ]
+    query = f"query ($entity: Entity!, $duration: Duration!) {{ {' '.join(parts)} }}"
+
+    await ask.data(query, entity=ENTITY, duration=DURATION)
+    assert [["codes", "requests"]] == ask.rows.questions
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{", "not JSON"),
+        (b"[1]", 'a text "query"'),
+        (b'{"query": 5}', 'a text "query"'),
+        (b'{"query": "{ nothing }"}', "Cannot query field 'nothing'"),
+        (b'{"query": "{ version"}', "Syntax Error"),
+        (b'{"query": "' + b"{ a " * 30 + b'"}', "Syntax Error"),
+        (b'{"query": "' + b" " * 1_100_000 + b'"}', "larger than"),
+    ],
+)
+async def test_a_bad_request_is_an_error_with_status_200(
+    ask: Asking, content: bytes, complaint: str
+) -> None:
+    """The shape that SkyWalking's clients read."""
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    answer = await ask.client.post("/graphql", content=content, headers=headers)
+
+    assert 200 == answer.status_code
+    assert complaint in answer.json()["errors"][0]["message"]
+
+
+async def test_a_question_deeper_than_the_schema_is_refused(ask: Asking) -> None:
+    """Introspection can ask itself in circles."""
+    deep = "{ __schema { types " + "{ fields { type " * 15 + "{ name }" + " } }" * 15 + " } }"
+
+    body = await ask(deep)
+    assert "deeper than 20 levels" in body["errors"][0]["message"]
+
+
+async def test_a_broken_duration_is_an_error_that_shows_the_right_form(ask: Asking) -> None:
+    """Whoever asked can mend it."""
+    query = 'query ($d: Duration!) { getAllServices(duration: $d) { id } listInstances(duration: $d, serviceId: "x") { id } }'  # noqa: E501
+    body = await ask(query, d=DURATION | {"start": "yesterday"})
+
+    assert "write it like '2026-01-31'" in body["errors"][0]["message"]
+
+
+async def test_without_a_built_page_the_root_says_how_to_build_it(ask: Asking) -> None:
+    """Not a bare 404."""
+    answer = await ask.client.get("/")
+    assert (503, True) == (answer.status_code, "make ui" in answer.text)
+    assert 200 == (await ask.client.get("/healthcheck")).status_code
