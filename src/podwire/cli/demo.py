@@ -138,17 +138,23 @@ def _line(picture: "Picture") -> str:
 
 def _totals(picture: "Picture") -> list[tuple[str, str]]:
     agent, backend = picture.agent, picture.backend
-    lost = sum(count for name, count in agent.items() if name.startswith("lost_"))
+    lost = {name: n for name, n in (agent | backend).items() if n and _is_loss(name)}
     return [
-        ("kernel", f"{agent.get('flow_total', 0)} flow windows, {lost} lost"),
+        ("kernel", f"{agent.get('flow_total', 0)} flow windows"),
         (
             "agent",
             f"{agent.get('process_watched', 0)} processes measured, "
             f"{agent.get('collection_sent_total', 0)} reports sent, "
             f"{agent.get('collection_waiting', 0)} waiting",
         ),
-        ("backend", _text(dict(sorted(backend.items()))) or "away"),
+        ("backend", f"{backend['meter_total']} meters" if "meter_total" in backend else "-"),
+        ("storage", f"{backend.get('partial_total', 0)} rows"),
+        ("lost", _text(lost) or "nothing"),
     ]
+
+
+def _is_loss(name: str) -> bool:
+    return any(word in name for word in ("lost", "dropped", "refused"))
 
 
 def _stations(picture: "Picture") -> Table:

@@ -138,11 +138,12 @@ async def _evening(
 
 
 async def _keep(stage: Stage, task: str) -> None:
-    """A task ends after ten minutes unless somebody still looks."""
+    """A task ends after ten minutes unless somebody still looks; one that ended is replaced."""
     while True:
         await asyncio.sleep(KEEP_INTERVAL_S)
-        with contextlib.suppress(Unanswered):
-            await stage.backend.keep_task(task)
+        with contextlib.suppress(Unanswered, Refused):
+            if not await stage.backend.keep_task(task):
+                task = (await stage.backend.create_task())[0] or task
 
 
 async def _look(stage: Stage, since_s: float, show: Callable[[Picture], None]) -> None:

@@ -81,9 +81,9 @@ class Backend:
         answer = (await self._ask(CREATE, request=request))["createEBPFNetworkProfiling"]
         return answer["id"] or "", answer["errorReason"] or ""
 
-    async def keep_task(self, task: str) -> None:
-        """Let it run on."""
-        await self._ask(KEEP, task=task)
+    async def keep_task(self, task: str) -> bool:
+        """Let it run on; false when it has ended."""
+        return bool((await self._ask(KEEP, task=task))["keepEBPFNetworkProfiling"]["status"])
 
     async def values(
         self, source: str, target: str, metrics: Sequence[str], duration: Mapping[str, str]
