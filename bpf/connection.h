@@ -161,6 +161,16 @@ inline_always u32 netns_of(struct sock *sk)
 	return inum;
 }
 
+apart int is_tcp(u64 address)
+{
+	struct sock *sk = (struct sock *)address;
+	u16 family = 0, protocol = 0;
+
+	READ(family, sk->__sk_common.skc_family);
+	READ(protocol, sk->sk_protocol);
+	return (family == AF_INET || family == AF_INET6) && protocol == IPPROTO_TCP;
+}
+
 /* Fill in both ends; what is not known yet stays zero. */
 apart int read_ends(struct sock *sk, struct connection *connection)
 {
@@ -276,6 +286,17 @@ inline_always void set_role(struct connection *connection, u8 role)
 	connection->key.peer_port = role == ROLE_SERVER ? 0 : connection->peer_port;
 }
 
+/* Before anything is counted: which end this is, and who is at the other. */
+inline_always void name_ends(struct connection *connection)
+{
+	if (connection->key.role == ROLE_UNKNOWN)
+		set_role(connection, listener_of(connection->netns, connection->local_port) ?
+					     ROLE_SERVER :
+					     ROLE_CLIENT);
+	if (!connection->key.peer_pid)
+		connection->key.peer_pid = peer_pid_of(connection);
+}
+
 /* The first payload, or the end, tells the flow: count what waited for it. */
 apart int settle(struct connection *connection)
 {
@@ -283,12 +304,8 @@ apart int settle(struct connection *connection)
 
 	if (!connection)
 		return 0;
-	if (connection->key.role == ROLE_UNKNOWN)
-		set_role(connection, listener_of(connection->netns, connection->local_port) ?
-					     ROLE_SERVER :
-					     ROLE_CLIENT);
-	if (!connection->key.peer_pid)
-		connection->key.peer_pid = peer_pid_of(connection);
+	if (!connection->is_classified)
+		name_ends(connection);
 	connection->is_classified = 1;
 	if (connection->opening != OPENING_DONE && !connection->drops)
 		return 0;

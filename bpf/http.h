@@ -9,7 +9,8 @@
 #ifndef PODWIRE_HTTP_H
 #define PODWIRE_HTTP_H
 
-#include "connection.h"
+#include "token.h"
+#include "work.h"
 
 enum message_state {
 	MESSAGE_START,
@@ -38,39 +39,10 @@ enum message_flag {
 	IS_INFORMED = 64,  /* 1xx went before: its bytes belong to this response */
 };
 
-#define TOKENS 11
-#define TOKEN_RESPONSE 9
-#define TOKEN_HTTP2 10
-#define TOKEN_SIZE 8
-
-static const char tokens[TOKENS][TOKEN_SIZE + 1] = {
-	"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT ",
-	"HTTP/1.", "PRI * H",
-};
-
 #define NAME_SIZE 18
 static const char names[3][NAME_SIZE + 2] = {"", "content-length:", "transfer-encoding:"};
 static const u8 name_sizes[3] = {0, 15, 18};
 static const char chunked[8] = "chunked";
-
-/* What one system call carries, and how far it has been looked at. */
-#define WINDOW 256
-struct work {
-	struct flow_key key; /* of the process that made the call */
-	u64 now_ns;
-	u64 start_ns;
-	u64 vector; /* next iovec in user memory */
-	u64 vectors;
-	u64 base;
-	u64 in_segment;
-	u64 left; /* of the whole call */
-	u32 position;
-	u32 length;
-	u8 direction;
-	u8 has_memory; /* 0: sendfile and splice have no user memory */
-	u8 padding[6];
-	u8 window[WINDOW];
-};
 
 struct feed {
 	struct connection *connection;
@@ -263,25 +235,6 @@ inline_always void end_token(struct feed *feed, u32 token)
 		push_request(feed);
 }
 
-#define TOKEN_ENDS 0x10000
-
-/* Which tokens still fit with this byte; with TOKEN_ENDS set, the one that is complete. */
-global u32 match_token(u32 candidates, u32 column, u32 byte)
-{
-	u32 matching = 0;
-
-	if (column >= TOKEN_SIZE)
-		return 0;
-	for (u32 token = 0; token < TOKENS; token++) {
-		if (!(candidates & 1 << token) || (u8)tokens[token][column] != (u8)byte)
-			continue;
-		if (tokens[token][column + 1] == 0)
-			return token | TOKEN_ENDS;
-		matching |= 1 << token;
-	}
-	return matching;
-}
-
 inline_always void take_token(struct feed *feed, u8 byte)
 {
 	struct message *message = feed->message;
@@ -435,6 +388,57 @@ inline_always void take_byte(struct feed *feed, u8 byte)
 	}
 }
 
+/* The rest of a line that does not matter, up to its newline, eight bytes at a step. */
+apart int skip_line(struct work *work, struct message *message)
+{
+	u32 start = work->position, place = 8;
+
+	for (int step = 0; step < WINDOW / 8 && place == 8; step++) {
+		u32 at = work->position;
+
+		hide(at);
+		if (at >= work->length || at >= WINDOW)
+			break;
+		place = newline_in(*(u64 *)&work->window[at]);
+		work->position = at + place;
+	}
+	if (work->position > work->length)
+		work->position = work->length;
+	message->bytes += work->position - start;
+	return 0;
+}
+
+/* Whether the rest of the line can change nothing. */
+inline_always int is_idle_line(const struct message *message)
+{
+	if (message->state == MESSAGE_HEADER)
+		return message->column && !message->which;
+	return message->state == MESSAGE_LINE &&
+	       (!(message->flags & IS_RESPONSE) || message->column > 11);
+}
+
+/* A message that begins with eight bytes in the window is told at once. */
+inline_always int take_start(struct feed *feed, u32 position)
+{
+	struct work *work = feed->work;
+	u32 found;
+
+	if (position + 8 > work->length || position + 8 > WINDOW)
+		return 0;
+	found = token_in(*(u64 *)&work->window[position]);
+	if (!found)
+		return 0;
+	found &= TOKEN_ENDS - 1;
+	if (found >= TOKENS)
+		return 0;
+	begin_message(feed);
+	feed->message->bytes += token_sizes[found];
+	feed->message->column = token_sizes[found];
+	work->position = position + token_sizes[found];
+	end_token(feed, found);
+	return 1;
+}
+
 static long next_byte(u32 index, void *context)
 {
 	struct feed *feed = context;
@@ -443,16 +447,13 @@ static long next_byte(u32 index, void *context)
 
 	if (position >= work->length || position >= WINDOW || is_skipped(feed->message->state))
 		return 1;
+	if (feed->message->state == MESSAGE_START && take_start(feed, position))
+		return 0;
 	work->position = position + 1;
 	take_byte(feed, work->window[position]);
+	if (is_idle_line(feed->message))
+		skip_line(work, feed->message);
 	return 0;
-}
-
-inline_always void consume(struct work *work, u64 bytes)
-{
-	work->base += bytes;
-	work->in_segment -= bytes < work->in_segment ? bytes : work->in_segment;
-	work->left -= bytes < work->left ? bytes : work->left;
 }
 
 inline_always void skip(struct feed *feed)
@@ -474,26 +475,6 @@ inline_always void skip(struct feed *feed)
 		message->state = MESSAGE_CHUNK_END;
 	else
 		end_message(feed);
-}
-
-struct vector {
-	u64 base;
-	u64 length;
-};
-
-inline_always int next_segment(struct work *work)
-{
-	struct vector vector = {};
-
-	if (!work->vectors)
-		return 0;
-	if (bpf_probe_read_user(&vector, sizeof(vector), (void *)work->vector))
-		return 0;
-	work->vectors -= 1;
-	work->vector += sizeof(vector);
-	work->base = vector.base;
-	work->in_segment = vector.length;
-	return 1;
 }
 
 static long next_step(u32 index, void *context)

@@ -13,9 +13,10 @@
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value) *name
 
-enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6 };
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6, MAP_TASK_STORAGE = 29 };
 enum { MAP_ANY = 0, MAP_NOEXIST = 1 };
 enum { NO_PREALLOC = 1 };
+enum { STORAGE_CREATE = 1 };
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
@@ -25,6 +26,8 @@ static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
+					   u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
 static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flags) = (void *)181;
@@ -35,6 +38,9 @@ static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flag
 
 /* Whether this kernel's structure has a field, by its type and name. */
 #define HAS_FIELD(field) __builtin_preserve_field_info(field, 2)
+
+/* Keep the compiler from knowing a value: what the verifier must see checked stays checked. */
+#define hide(value) __asm__ volatile("" : "+r"(value))
 
 #define add(target, value) __sync_fetch_and_add(&(target), (value))
 

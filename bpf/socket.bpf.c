@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define NO_PEEK 2 /* MSG_PEEK */
+#define MSG_PEEK 2
 #define EINPROGRESS 115
 
 enum kind {
@@ -40,16 +40,16 @@ struct call {
 	u64 sk;
 	struct flow_key key; /* of a socket that is being closed: its state may be gone afterwards */
 	u8 kind;
+	u8 is_entered; /* between a call's start and its end */
 	u8 is_counted;
-	u8 padding[6];
+	u8 padding[5];
 };
 
-/* Key: thread. Value: the call it is in. */
+/* Beside each thread of a watched process: the call it is in. */
 struct {
-	__uint(type, MAP_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, MAP_TASK_STORAGE);
 	__uint(map_flags, NO_PREALLOC);
-	__type(key, u64);
+	__type(key, int);
 	__type(value, struct call);
 } calls SEC(".maps");
 
@@ -61,36 +61,26 @@ struct {
 	__type(value, struct work);
 } works SEC(".maps");
 
-/* The TCP sock behind a file descriptor of the current process, or 0. */
+/* The sock behind a file descriptor of the current process, or 0 when it is no socket. */
 apart u64 sock_of(u32 fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct files_struct *files = 0;
-	struct fdtable *table = 0;
-	struct file **slots = 0, *file = 0;
+	struct fdtable *table = task->files->fdt;
+	struct file *file = 0;
 	struct inode *inode = 0;
 	struct socket *socket = 0;
 	struct sock *sk = 0;
-	u32 slots_count = 0;
-	u16 mode = 0, family = 0, protocol = 0;
+	u16 mode = 0;
 
-	READ(files, task->files);
-	READ(table, files->fdt);
-	READ(slots_count, table->max_fds);
-	if (fd >= slots_count)
+	if (fd >= table->max_fds)
 		return 0;
-	READ(slots, table->fd);
-	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
 	if (!file || READ(inode, file->f_inode) || READ(mode, inode->i_mode))
 		return 0;
 	if ((mode & S_IFMT) != S_IFSOCK)
 		return 0;
 	READ(socket, file->private_data);
 	READ(sk, socket->sk);
-	READ(family, sk->__sk_common.skc_family);
-	READ(protocol, sk->sk_protocol);
-	if ((family != AF_INET && family != AF_INET6) || protocol != IPPROTO_TCP)
-		return 0;
 	return (u64)sk;
 }
 
@@ -110,7 +100,8 @@ inline_always void end_stream(struct call *call, struct connection *connection, 
 
 inline_always void begin_close(struct call *call, u32 pid)
 {
-	struct connection *connection = bpf_map_lookup_elem(&connections, &call->sk);
+	u64 sk = call->sk;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
 	if (!connection)
 		return;
@@ -124,7 +115,7 @@ inline_always void begin_close(struct call *call, u32 pid)
 
 inline_always void begin_connect(u64 sk, u32 pid, u64 now_ns)
 {
-	struct connection *connection = new_connection(sk, pid);
+	struct connection *connection = is_tcp(sk) ? new_connection(sk, pid) : 0;
 
 	if (!connection)
 		return;
@@ -137,27 +128,31 @@ SEC("tp_btf/sys_enter")
 int enter(u64 *context)
 {
 	struct pt_regs *regs = (struct pt_regs *)context[0];
-	u64 number = context[1], thread;
-	struct call call = {};
-	u32 fd = 0;
+	u64 number = context[1];
+	struct call *call;
+	u32 pid;
 
 	if (number >= CALLS || !kinds[number])
 		return 0;
-	thread = bpf_get_current_pid_tgid();
-	if (!is_watched(thread >> 32))
+	pid = bpf_get_current_pid_tgid() >> 32;
+	if (!is_watched(pid))
 		return 0;
-	READ(fd, regs->di);
-	call.kind = kinds[number];
-	call.sk = sock_of(fd);
-	if (!call.sk)
-		return 0;
-	call.start_ns = bpf_ktime_get_ns();
-	if (call.kind == KIND_CONNECT)
-		begin_connect(call.sk, thread >> 32, call.start_ns);
-	if (call.kind == KIND_CLOSE)
-		begin_close(&call, thread >> 32);
-	if (bpf_map_update_elem(&calls, &thread, &call, MAP_ANY))
+	call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, STORAGE_CREATE);
+	if (!call) {
 		count_loss(LOSS_CALLS_FULL);
+		return 0;
+	}
+	call->is_entered = 1;
+	call->is_counted = 0;
+	call->kind = kinds[number];
+	call->sk = sock_of(regs->di);
+	if (!call->sk)
+		return 0;
+	call->start_ns = bpf_ktime_get_ns();
+	if (call->kind == KIND_CONNECT)
+		begin_connect(call->sk, pid, call->start_ns);
+	if (call->kind == KIND_CLOSE)
+		begin_close(call, pid);
 	return 0;
 }
 
@@ -175,10 +170,7 @@ inline_always void classify(struct connection *connection, struct work *work)
 		connection->key.tls = 1;
 		stop_http(connection);
 	}
-	if (connection->key.role == ROLE_UNKNOWN)
-		set_role(connection, listener_of(connection->netns, connection->local_port) ?
-					     ROLE_SERVER :
-					     ROLE_CLIENT);
+	name_ends(connection);
 }
 
 inline_always int prepare(struct work *work, const struct call *call, struct pt_regs *regs, u64 bytes)
@@ -194,10 +186,10 @@ inline_always int prepare(struct work *work, const struct call *call, struct pt_
 	work->has_memory = call->kind != KIND_SENDFILE;
 	work->direction = call->kind == KIND_READ || call->kind == KIND_READ_VECTOR ||
 			  call->kind == KIND_READ_MESSAGE;
-	READ(work->base, regs->si);
+	work->base = regs->si;
 	if (call->kind == KIND_WRITE_VECTOR || call->kind == KIND_READ_VECTOR) {
 		work->vector = work->base;
-		READ(work->vectors, regs->dx);
+		work->vectors = regs->dx;
 		work->in_segment = 0;
 	} else if (call->kind == KIND_WRITE_MESSAGE || call->kind == KIND_READ_MESSAGE) {
 		if (bpf_probe_read_user(header, sizeof(header), (void *)work->base)) {
@@ -226,9 +218,6 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	if (!connection->is_classified)
 		classify(connection, work);
 	work->key = connection->key;
-	if (!connection->key.peer_pid)
-		connection->key.peer_pid = peer_pid_of(connection);
-	work->key.peer_pid = connection->key.peer_pid;
 	follow_http(connection, work);
 	if (!connection->is_classified) {
 		if (connection->messages[work->direction & 1].state == MESSAGE_TOKEN)
@@ -250,7 +239,7 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 inline_always void end_accept(const struct call *call, u32 fd, u32 pid)
 {
 	u64 sk = sock_of(fd);
-	struct connection *connection = sk ? new_connection(sk, pid) : 0;
+	struct connection *connection = sk && is_tcp(sk) ? new_connection(sk, pid) : 0;
 
 	if (!connection)
 		return;
@@ -262,18 +251,19 @@ inline_always void end_accept(const struct call *call, u32 fd, u32 pid)
 
 inline_always void end_connect(const struct call *call, s64 result)
 {
-	struct connection *connection = bpf_map_lookup_elem(&connections, &call->sk);
+	u64 sk = call->sk;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
 	if (!connection)
 		return;
 	if (!result) {
 		connection->opening = OPENING_DONE;
 		connection->opening_ns = bpf_ktime_get_ns() - call->start_ns;
-		read_ends((struct sock *)call->sk, connection);
+		read_ends((struct sock *)sk, connection);
 		set_role(connection, ROLE_CLIENT);
-		register_ends(call->sk, connection);
+		register_ends(sk, connection);
 	} else if (result != -EINPROGRESS) {
-		bpf_map_delete_elem(&connections, &call->sk);
+		bpf_map_delete_elem(&connections, &sk);
 	}
 }
 
@@ -291,24 +281,18 @@ inline_always void end_transfer(struct call *call, struct pt_regs *regs, s64 res
 	struct connection *connection;
 	u8 is_read = call->kind == KIND_READ || call->kind == KIND_READ_VECTOR ||
 		     call->kind == KIND_READ_MESSAGE;
-	u64 number = 0, flags = 0;
+	u64 sk = call->sk;
 
-	if (result < 0)
+	if (result < 0 || (regs->orig_ax == 45 && regs->r10 & MSG_PEEK) ||
+	    (regs->orig_ax == 47 && regs->dx & MSG_PEEK))
 		return;
-	READ(number, regs->orig_ax);
-	if (number == 45)
-		READ(flags, regs->r10);
-	else if (number == 47)
-		READ(flags, regs->dx);
-	if (flags & NO_PEEK)
-		return;
-	connection = bpf_map_lookup_elem(&connections, &call->sk);
-	if (!connection && result) {
-		connection = new_connection(call->sk, pid);
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (!connection && result && is_tcp(sk)) {
+		connection = new_connection(sk, pid);
 		if (!connection)
 			return;
 		connection->is_from_middle = 1;
-		register_ends(call->sk, connection);
+		register_ends(sk, connection);
 	}
 	if (!connection)
 		return;
@@ -319,18 +303,12 @@ inline_always void end_transfer(struct call *call, struct pt_regs *regs, s64 res
 }
 
 /* A call that waited already when its process was not yet watched: its time counts from now. */
-inline_always int begun_before(struct call *call, u8 kind, struct pt_regs *regs)
+inline_always void begin_late(struct call *call, u8 kind, struct pt_regs *regs)
 {
-	u32 fd = 0;
-
-	__builtin_memset(call, 0, sizeof(*call));
-	READ(fd, regs->di);
 	call->kind = kind;
+	call->is_counted = 0;
 	call->start_ns = bpf_ktime_get_ns();
-	if (kind == KIND_CONNECT || kind == KIND_CLOSE)
-		return 0;
-	call->sk = sock_of(fd);
-	return call->sk != 0;
+	call->sk = kind == KIND_CONNECT || kind == KIND_CLOSE ? 0 : sock_of(regs->di);
 }
 
 SEC("tp_btf/sys_exit")
@@ -338,33 +316,34 @@ int leave(u64 *context)
 {
 	struct pt_regs *regs = (struct pt_regs *)context[0];
 	s64 result = context[1];
-	u64 thread, number = 0;
-	struct call *found, call;
+	u64 number = regs->orig_ax;
+	struct call *call;
 	u8 kind;
+	u32 pid;
 
-	READ(number, regs->orig_ax);
 	kind = number < CALLS ? kinds[number] : KIND_NONE;
 	if (!kind)
 		return 0;
-	thread = bpf_get_current_pid_tgid();
-	if (!is_watched(thread >> 32))
+	pid = bpf_get_current_pid_tgid() >> 32;
+	if (!is_watched(pid))
 		return 0;
-	found = bpf_map_lookup_elem(&calls, &thread);
-	if (found) {
-		call = *found;
-		bpf_map_delete_elem(&calls, &thread);
-	} else if (result < 0 || !begun_before(&call, kind, regs)) {
+	call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, STORAGE_CREATE);
+	if (!call)
 		return 0;
-	}
-	if (call.kind == KIND_ACCEPT) {
+	if (!call->is_entered)
+		begin_late(call, kind, regs);
+	call->is_entered = 0;
+	if (!call->sk)
+		return 0;
+	if (kind == KIND_ACCEPT) {
 		if (result >= 0)
-			end_accept(&call, result, thread >> 32);
-	} else if (call.kind == KIND_CONNECT) {
-		end_connect(&call, result);
-	} else if (call.kind == KIND_CLOSE) {
-		end_close(&call);
+			end_accept(call, result, pid);
+	} else if (kind == KIND_CONNECT) {
+		end_connect(call, result);
+	} else if (kind == KIND_CLOSE) {
+		end_close(call);
 	} else {
-		end_transfer(&call, regs, result, thread >> 32);
+		end_transfer(call, regs, result, pid);
 	}
 	return 0;
 }

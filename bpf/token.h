@@ -1,0 +1,66 @@
+/* What a message can begin with: methods, a version, and the preface of another protocol. */
+#ifndef PODWIRE_TOKEN_H
+#define PODWIRE_TOKEN_H
+
+#include "kernel.h"
+
+#define TOKENS 11
+#define TOKEN_RESPONSE 9
+#define TOKEN_HTTP2 10
+#define TOKEN_SIZE 8
+
+static const char tokens[TOKENS][TOKEN_SIZE + 1] = {
+	"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT ",
+	"HTTP/1.", "PRI * H",
+};
+
+/* The same tokens as words of eight bytes, masks, and sizes. */
+static const u64 token_words[TOKENS] = {
+	0x0000000020544547ULL, /* GET */
+	0x0000002054534f50ULL, /* POST */
+	0x0000000020545550ULL, /* PUT */
+	0x0000002044414548ULL, /* HEAD */
+	0x00204554454c4544ULL, /* DELETE */
+	0x20534e4f4954504fULL, /* OPTIONS */
+	0x0000204843544150ULL, /* PATCH */
+	0x0000204543415254ULL, /* TRACE */
+	0x205443454e4e4f43ULL, /* CONNECT */
+	0x002e312f50545448ULL, /* HTTP/1. */
+	0x0048202a20495250ULL, /* PRI * H */
+};
+static const u64 token_masks[TOKENS] = {
+	0xffffffffULL, 0xffffffffffULL, 0xffffffffULL, 0xffffffffffULL,
+	0xffffffffffffffULL, 0xffffffffffffffffULL, 0xffffffffffffULL, 0xffffffffffffULL,
+	0xffffffffffffffffULL, 0xffffffffffffffULL, 0xffffffffffffffULL,
+};
+static const u8 token_sizes[TOKENS] = {4, 5, 4, 5, 7, 8, 6, 6, 8, 7, 7};
+
+#define TOKEN_ENDS 0x10000
+
+/* Which tokens still fit with this byte; with TOKEN_ENDS set, the one that is complete. */
+global u32 match_token(u32 candidates, u32 column, u32 byte)
+{
+	u32 matching = 0;
+
+	if (column >= TOKEN_SIZE)
+		return 0;
+	for (u32 token = 0; token < TOKENS; token++) {
+		if (!(candidates & 1 << token) || (u8)tokens[token][column] != (u8)byte)
+			continue;
+		if (tokens[token][column + 1] == 0)
+			return token | TOKEN_ENDS;
+		matching |= 1 << token;
+	}
+	return matching;
+}
+
+/* The token that eight bytes begin with, with TOKEN_ENDS; 0 when there is none. */
+global u32 token_in(u64 word)
+{
+	for (u32 token = 0; token < TOKENS; token++)
+		if (!((word ^ token_words[token]) & token_masks[token]))
+			return token | TOKEN_ENDS;
+	return 0;
+}
+
+#endif
