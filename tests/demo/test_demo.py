@@ -60,7 +60,13 @@ class Running:
 def running(log: Path) -> Iterator[Running]:
     """An interactive demo, killed in the end if it has not ended."""
     with log.open("w") as output:
-        process = subprocess.Popen([*DEMO, *ANYWHERE], stdout=output, stderr=output, text=True)
+        process = subprocess.Popen(
+            [*DEMO, *ANYWHERE],
+            stdout=output,
+            stderr=output,
+            text=True,
+            preexec_fn=_as_in_the_background,
+        )
         try:
             yield Running(process, log)
         finally:
@@ -68,6 +74,11 @@ def running(log: Path) -> Iterator[Running]:
             process.wait()
             wait(lambda: not any(n.pid == process.pid and alive(n.name) for n in leftover.notes()))
             leftover.remove_all()
+
+
+def _as_in_the_background() -> None:
+    """What a shell without job control does to `command &`; a signal that is sent still holds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def alive(name: str) -> bool:

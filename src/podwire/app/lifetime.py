@@ -18,9 +18,11 @@ def run(main: Coroutine[object, object, None]) -> None:
 async def _until_signal(main: Coroutine[object, object, None]) -> None:
     loop = asyncio.get_running_loop()
     task = loop.create_task(main)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means: do not end
-            loop.add_signal_handler(number, _stop, task, number)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means: do not end
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, _stop, task, number)
     try:
         await task
     except asyncio.CancelledError:
