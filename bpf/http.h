@@ -439,18 +439,49 @@ inline_always int take_start(struct feed *feed, u32 position)
 	return 1;
 }
 
+/* A header's name that lies whole in the window is told at once. */
+inline_always int take_name(struct feed *feed, u32 position)
+{
+	struct message *message = feed->message;
+	struct work *work = feed->work;
+	u32 name;
+
+	if (position + 16 > work->length || position >= WINDOW)
+		return 0;
+	name = name_in(*(u64 *)&work->window[position], *(u64 *)&work->window[position + 8]);
+	if (name == NAME_PERHAPS)
+		return 0;
+	message->which = 0;
+	if (name == NAME_CONTENT_LENGTH) {
+		message->state = MESSAGE_LENGTH;
+		message->remaining = 0;
+		message->column = 15;
+		message->bytes += 15;
+		work->position = position + 15;
+		return 1;
+	}
+	message->column = 1;
+	skip_line(work, message);
+	return 1;
+}
+
 static long next_byte(u32 index, void *context)
 {
 	struct feed *feed = context;
 	struct work *work = feed->work;
 	u32 position = work->position;
+	u8 byte;
 
 	if (position >= work->length || position >= WINDOW || is_skipped(feed->message->state))
 		return 1;
 	if (feed->message->state == MESSAGE_START && take_start(feed, position))
 		return 0;
+	byte = work->window[position];
+	if (feed->message->state == MESSAGE_HEADER && !feed->message->column && byte != '\r' &&
+	    byte != '\n' && take_name(feed, position))
+		return 0;
 	work->position = position + 1;
-	take_byte(feed, work->window[position]);
+	take_byte(feed, byte);
 	if (is_idle_line(feed->message))
 		skip_line(work, feed->message);
 	return 0;

@@ -63,4 +63,21 @@ global u32 token_in(u64 word)
 	return 0;
 }
 
+enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
+
+#define CASELESS 0x2020202020202020ULL
+#define WORD_CONTENT_ 0x2d746e65746e6f63ULL  /* content- */
+#define WORD_LENGTH 0x003a6874676e656cULL    /* length: */
+#define WORD_TRANSFER 0x726566736e617274ULL  /* transfer */
+#define SEVEN_BYTES 0x00ffffffffffffffULL
+
+/* Which header the sixteen bytes of a line's start name; NAME_PERHAPS is for a closer look. */
+global u32 name_in(u64 first, u64 second)
+{
+	first |= CASELESS;
+	if (first == WORD_CONTENT_ && ((second | CASELESS) & SEVEN_BYTES) == WORD_LENGTH)
+		return NAME_CONTENT_LENGTH;
+	return first == WORD_TRANSFER ? NAME_PERHAPS : NAME_OTHER;
+}
+
 #endif

@@ -20,7 +20,7 @@ struct work {
 	u8 direction;
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
 	u8 padding[6];
-	u8 window[WINDOW + 8]; /* so that a word may begin at every byte */
+	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 };
 
 struct vector {
