@@ -539,6 +539,7 @@ static long next_step(u32 index, void *context)
 	return 0;
 }
 
+/* The budget of a call: so many windows, 1 MiB of heads and chunk sizes; bodies cost nothing. */
 #define STEPS 4096
 
 /* Follow what a call carried; a connection whose call is longer than the budget is let go. */

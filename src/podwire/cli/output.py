@@ -48,16 +48,27 @@ def show(
     elif output is Output.YAML:
         print(yaml.safe_dump(list(rows), sort_keys=False), end="")  # noqa: T201
     elif rows:
-        Console().print(_table(rows, columns))
+        console().print(_table(rows, columns))
     else:
         errors.print(empty)
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal, and wide enough for any row elsewhere."""
+    found = Console()
+    return found if found.is_terminal else Console(width=200)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         is_number = all(isinstance(row.get(column), int | float) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if is_number else "left")
+        table.add_column(
+            column.replace("_", " "),
+            justify="right" if is_number else "left",
+            no_wrap=column == "task",  # an id is there to be copied
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table

@@ -59,8 +59,7 @@ async def list_instances(
     return [
         _instance(each)
         for each in found
-        if each.last_ping_ms >= times.starts_s[0] * 1000
-        and each.first_ping_ms < max(times.end_s, times.starts_s[0]) * 1000
+        if each.last_ping_ms >= times.starts_s[0] * 1000 and each.first_ping_ms < times.end_s * 1000
     ]
 
 
