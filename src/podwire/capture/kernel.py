@@ -163,13 +163,23 @@ class _Program:
             library().bpf_link__destroy(link)
 
     def drain(self) -> list[Flow]:
-        """Flows that changed since the last drain, by their increase."""
+        """
+        Flows that changed since the last drain, by their increase.
+
+        A response may be counted after its flow was read and before the statuses are: it is this
+        drain's all the same, with a flow that gained nothing else.
+        """
         keys, values = self._flow_increase.take(*self._flows.read())
         responses = self._responses()
         self._drop_idle()
-        return [
-            decode.flow(key, value, responses.get(key.tobytes(), {}))
+        flows = [
+            decode.flow(key, value, responses.pop(key.tobytes(), {}))
             for key, value in zip(keys, values, strict=True)
+        ]
+        nothing = np.zeros((), self._flows.value)
+        return flows + [
+            decode.flow(np.frombuffer(key, self._flows.key)[0], nothing, counts)
+            for key, counts in responses.items()
         ]
 
     def _responses(self) -> dict[bytes, dict[int, int]]:
