@@ -19,7 +19,7 @@ from podwire.demo.compare import PREFIX
 from podwire.demo.ledger import Expected
 from podwire.demo.rules import MONITORED
 from podwire.demo.shopkeeper import Shop
-from podwire.demo.stage import Places, Programs, Stage, answering, concrete, task_running
+from podwire.demo.stage import Places, Programs, Stage, answering, free, task_running
 from podwire.wire.graphql import Refused, Unanswered
 
 KEEP_INTERVAL_S = 60.0
@@ -57,12 +57,11 @@ async def opened(options: Options, say: Say) -> AsyncIterator[tuple[Shop, Stage]
     """A shop that is measured: backend, agent and task are running, customers are not yet in."""
     for name in leftover.remove_all():
         say(f"removed what {name} had left behind")
+    http, grpc = free(options.http), free(options.grpc)
     async with Shop() as shop:
         programs = ", ".join(f"{name} ({pid})" for name, pid in sorted(shop.pids.items()))
         say(f"the shop is open in namespaces {shop.name}-*: {programs}")
-        places = Places(
-            concrete(options.http), concrete(options.grpc), options.data or shop.folder / "data"
-        )
+        places = Places(http, grpc, options.data or shop.folder / "data")
         async with Programs(shop.name, shop.folder, places) as stage:
             yield shop, stage
 

@@ -61,13 +61,21 @@ class Places:
     data: Path
 
 
-def concrete(address: str) -> str:
-    """HOST:PORT with a free port instead of 0."""
+def free(address: str) -> str:
+    """
+    HOST:PORT to listen on, with a free port instead of 0.
+
+    Raises `Broken` when somebody else listens there: whoever that is must not get our tasks.
+    """
     host, _, port = address.rpartition(":")
-    if port != "0":
-        return address
-    with socket.create_server((host, 0)) as probe:
-        return f"{host}:{probe.getsockname()[1]}"
+    if not port.isdecimal():
+        return address  # the backend says what is wrong with it
+    try:
+        with socket.create_server((host, int(port))) as probe:
+            return f"{host}:{probe.getsockname()[1]}"
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise Broken(f"cannot listen on {address}: {reason}") from error
 
 
 class Programs:
