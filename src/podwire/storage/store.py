@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from podwire.model.metric import Partial, Relation, Side
+from podwire.model.policy import Policy
 from podwire.model.process import ProcessRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
-from podwire.storage import process, task
+from podwire.storage import policy, process, task
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
@@ -158,3 +159,10 @@ class Store:
 
     async def write_task(self, new: NetworkTask) -> None:
         await task.write(self._engine, new)
+
+    async def policies(self, service_ids: Sequence[str]) -> Sequence[Policy]:
+        """What is set for these services; a service that never had a policy is absent."""
+        return await policy.policies(self._engine, service_ids)
+
+    async def write_policy(self, new: Policy, now_ms: int) -> None:
+        await policy.write(self._engine, new, now_ms)
