@@ -4,6 +4,7 @@ The backend plugged together: storage, rules, the gRPC server, GraphQL and the p
 In: settings.  Out: a running backend until it is cancelled.
 """
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -26,6 +27,8 @@ from podwire.receiver.server import PortTaken, serve
 from podwire.receiver.tally import Tally
 from podwire.storage import Store
 
+log = logging.getLogger(__name__)
+
 PAGE = Path(__file__).parent / "page"
 
 
@@ -47,6 +50,7 @@ async def run(settings: BackendSettings) -> None:
         )
         page = application(store, metrics=metrics, page=PAGE if PAGE.is_dir() else None)
         page.routes.insert(0, Route("/status", _status(tally, store)))
+        log.info("GraphQL and the page: http://%s:%d", *listener.getsockname()[:2])
         try:
             await _serve_http(page, listener)
         finally:

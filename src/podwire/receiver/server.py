@@ -119,10 +119,11 @@ async def serve(
     await _add_health(server)
     reflection.enable_server_reflection(SERVICES, server)
     try:
-        server.add_insecure_port(address)
+        port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise PortTaken(f"cannot listen on {address} for gRPC") from error
     await server.start()
+    log.info("gRPC for agents: %s:%d", address.rpartition(":")[0], port)
     return server
 
 
