@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from podwire.model.metric import Partial, Relation, Side
 from podwire.model.policy import Policy
 from podwire.model.process import ProcessRecord
+from podwire.model.record import SampledKind, SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
-from podwire.storage import policy, process, task
+from podwire.model.trace import Span, SpanEvent
+from podwire.storage import policy, process, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
@@ -166,3 +168,41 @@ class Store:
 
     async def write_policy(self, new: Policy, now_ms: int) -> None:
         await policy.write(self._engine, new, now_ms)
+
+    async def add_records(self, records: Sequence[SampledRecord]) -> None:
+        """Keep samples; queryable at once, and none twice."""
+        await record.write(self._engine, records)
+
+    async def records(
+        self,
+        kind: SampledKind,
+        entity: str,
+        *,
+        since_ms: int,
+        until_ms: int,
+        limit: int,
+        slowest: bool,
+    ) -> Sequence[SampledRecord]:
+        return await record.records(
+            self._engine,
+            kind,
+            entity,
+            since_ms=since_ms,
+            until_ms=until_ms,
+            limit=limit,
+            slowest=slowest,
+        )
+
+    async def add_spans(self, spans: Sequence[Span]) -> None:
+        """Keep spans; queryable at once, and none twice."""
+        await trace.write_spans(self._engine, spans)
+
+    async def add_events(self, events: Sequence[SpanEvent]) -> None:
+        """Keep events of spans; queryable at once, and none twice."""
+        await trace.write_events(self._engine, events)
+
+    async def spans(self, trace_id: str) -> Sequence[Span]:
+        return await trace.spans(self._engine, trace_id)
+
+    async def events(self, trace_id: str) -> Sequence[SpanEvent]:
+        return await trace.events(self._engine, trace_id)
