@@ -17,7 +17,7 @@ from podwire.demo.ledger import EDGES, Expected, Ledger, Seen
 from podwire.demo.question import Minutes
 from podwire.demo.shop.book import Calls
 from podwire.model import bounds
-from podwire.model.metric import Side
+from podwire.model.metric import ENDS, Side
 
 Answers = Mapping[tuple[str, str], Mapping[str, Minutes]]
 """By source and target, then by metric."""
@@ -85,10 +85,10 @@ def families(ledger: Ledger, answers: Answers, edges: Sequence[Expected]) -> lis
 def metrics() -> list[str]:
     """Names of all metrics that are asked for."""
     stems = ("write", "read", "connect", "close", "retransmit", "drop")
-    names = [f"{side}_{stem}_cpm" for side in Side for stem in stems]
-    names += [f"{side}_{stem}_total_bytes" for side in Side for stem in ("write", "read")]
-    names += [name for side in Side for name in _times(side)]
-    names += [f"{side}_{name}_percentile" for side in Side for name in _HISTOGRAMS]
+    names = [f"{side}_{stem}_cpm" for side in ENDS for stem in stems]
+    names += [f"{side}_{stem}_total_bytes" for side in ENDS for stem in ("write", "read")]
+    names += [name for side in ENDS for name in _times(side)]
+    names += [f"{side}_{name}_percentile" for side in ENDS for name in _HISTOGRAMS]
     names += [f"http1_{name}" for name in _HTTP]
     names += [f"http1_{name}_percentile" for name in _HTTP_HISTOGRAMS]
     return [PREFIX + name for name in names]

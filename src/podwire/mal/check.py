@@ -304,13 +304,23 @@ def _ranks(call: syntax.Call) -> tuple[int, ...]:
     return tuple(map(int, argument.items)) if isinstance(argument, syntax.Numbers) else ()
 
 
+EMITTED = frozenset(
+    {
+        metric.Function.AVG,
+        metric.Function.SUM,
+        metric.Function.SUM_PER_MIN,
+        metric.Function.SUM_PER_MIN_LABELED,
+        metric.Function.SUM_HISTOGRAM_PERCENTILE,
+    }
+)
+
+
 def _function(said: dict[Role, syntax.Call], kind: Kind, written: Span) -> metric.Function:
     call = said.get(Role.DOWNSAMPLING)
     word = (call and _downsampling_or_none(call.arguments[0])) or "AVG"
     plain = DOWNSAMPLING[word]
     title = f"{plain or word.lower()}{kind}"
-    try:
-        return metric.Function(title)
-    except ValueError:
+    if title not in EMITTED:
         span = call.span if call else written
-        raise RuleError(f"the metric function {title} is not supported yet", span) from None
+        raise RuleError(f"the metric function {title} is not supported yet", span)
+    return metric.Function(title)
