@@ -6,6 +6,7 @@ In: settings.  Out: a running agent until it is cancelled.
 
 import asyncio
 import json
+import logging
 import socket
 import time
 import uuid
@@ -20,6 +21,8 @@ from podwire.agent.uplink import GrpcUplink
 from podwire.capture import Kernel
 from podwire.discovery.host import Host
 
+log = logging.getLogger(__name__)
+
 STATUS_INTERVAL_S = 1.0
 
 
@@ -30,6 +33,8 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
     Raises `capture.Unavailable` when this system cannot measure.
     """
     kernel = Kernel()
+    for each in kernel.missing:
+        log.warning("%s", each)
     uplink = GrpcUplink(settings.backend, str(uuid.uuid4()), token=settings.token)
     agent = Agent(
         settings,
@@ -43,10 +48,15 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(agent.run())
             if status:
-                group.create_task(_write_status(status, agent.statistics))
+                group.create_task(_write_status(status, lambda: _totals(agent, kernel)))
     finally:
         kernel.close()
         await uplink.close()
+
+
+def _totals(agent: Agent, kernel: Kernel) -> Mapping[str, int]:
+    missing = {f"hook_missing_{each.hook.program}": 1 for each in kernel.missing}
+    return {**agent.statistics(), **missing}
 
 
 def now_ms() -> int:

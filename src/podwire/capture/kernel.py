@@ -8,22 +8,30 @@ Programs are loaded and attached while somebody is watched, and gone otherwise.
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from podwire.capture import decode
+from podwire.capture.hooks import (
+    OBJECT,
+    Programs,
+    Standing,
+    Touch,
+    demand,
+    leave_as_is,
+    stand,
+)
 from podwire.capture.increase import Increase
 from podwire.capture.layout import Layouts
-from podwire.capture.library import Unavailable, checked, ffi, library, text
+from podwire.capture.library import Unavailable, checked, ffi, library
 from podwire.capture.table import Array, Table, read_cpus
 from podwire.model.flow import Flow
 
-OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 IDLE_READINGS = 150
-TYPEDEF = 8
 
 
 def check_system() -> None:
@@ -43,18 +51,26 @@ def check_system() -> None:
 class Kernel:
     """The flow source of this host. Raises `Unavailable` when it cannot be one."""
 
-    def __init__(self) -> None:
+    def __init__(self, touch: Touch = leave_as_is) -> None:
         check_system()
         self._program: _Program | None = None
         self._lost: Counter[str] = Counter()
-        _Program().close()  # what would fail at the first task fails now
+        self._touch = touch
+        self.standings = stand(touch)
+        demand(self.standings)  # what would fail at the first task fails now
+
+    @property
+    def missing(self) -> Sequence[Standing]:
+        """Hooks that this kernel refuses, with what cannot be measured without them."""
+        return [each for each in self.standings if each.rung is None]
 
     def watch(self, pids: Collection[int]) -> None:
         if not pids:
             self.close()
             return
         if self._program is None:
-            self._program = _Program()
+            self._program = _Program(self.standings, self._touch)
+            self.standings = self._program.attach()
         self._program.watch(pids)
 
     def drain(self) -> Sequence[Flow]:
@@ -74,43 +90,17 @@ class Kernel:
 class _Program:
     """The object, loaded: its maps, and its programs once somebody is watched."""
 
-    def __init__(self) -> None:
-        self._links: list[Any] = []
-        self._object = library().bpf_object__open_file(os.fsencode(OBJECT), ffi.NULL)
-        if not self._object:
-            raise Unavailable(f"{OBJECT} is not a BPF object; run: make bpf")
-        self._leave_out_missing_hooks()
-        code = library().bpf_object__load(self._object)
-        if code < 0:
-            self.close()
-            raise Unavailable(
-                f"the kernel refused the BPF programs: {os.strerror(-code)}; run: podwire doctor"
-            )
+    def __init__(self, standings: Sequence[Standing], touch: Touch = leave_as_is) -> None:
+        self._standings = standings
+        rungs = {each.hook.program: each.rung for each in standings if each.rung}
+        self._programs = Programs(rungs, touch)
+        self._object = self._programs.object
         self._layouts = Layouts(_raw_btf(self._object))
         self._watched = Table(self._fd("watched"), np.dtype("<u4"), np.dtype("<u4"))
         self._flows = self._table("flows", "flow_key", "flow")
         status = self._layouts.structure("status_key")
         self._statuses = Table(self._fd("statuses"), status, np.dtype("<u8"))
         self._flow_increase, self._status_increase = Increase(), Increase()
-
-    def _leave_out_missing_hooks(self) -> None:
-        """A tracepoint that this kernel lacks costs its own metric, nothing else."""
-        kernel = library().btf__load_vmlinux_btf()
-        if not kernel:
-            raise Unavailable(f"{VMLINUX} cannot be read; run: podwire doctor")
-        for program in self._programs():
-            kind, _, name = _section(program).partition("/")
-            type_name = f"btf_trace_{name}".encode()
-            if kind == "tp_btf":
-                found = library().btf__find_by_name_kind(kernel, type_name, TYPEDEF)
-                library().bpf_program__set_autoload(program, found >= 0)
-        library().btf__free(kernel)
-
-    def _programs(self) -> list[Any]:
-        found, program = [], ffi.NULL
-        while program := library().bpf_object__next_program(self._object, program):
-            found.append(program)
-        return found
 
     def _fd(self, name: str) -> int:
         found = library().bpf_object__find_map_fd_by_name(self._object, name.encode())
@@ -129,38 +119,19 @@ class _Program:
             self._watched.put(np.array([pid], np.uint32), one)
         for pid in current - set(pids):
             self._watched.remove(np.array([pid], np.uint32))
-        if not self._links:
-            self._attach()
-        self._survey()
+        self._programs.read("survey")
 
-    def _attach(self) -> None:
-        for program in self._programs():
-            if _section(program).startswith("iter/") or not library().bpf_program__autoload(
-                program
-            ):
-                continue
-            link = library().bpf_program__attach(program)
-            if not link:
-                raise Unavailable(
-                    f"the hook {_name(program)} cannot be attached; run: podwire doctor"
-                )
-            self._links.append(link)
-
-    def _survey(self) -> None:
-        """Read the iterator to its end: it shows the programs every open socket."""
-        program = next(p for p in self._programs() if _name(p) == "survey")
-        link = library().bpf_program__attach_iter(program, ffi.NULL)
-        if not link:
-            raise Unavailable("the iterator over files cannot be attached; run: podwire doctor")
-        try:
-            fd = checked(
-                library().bpf_iter_create(library().bpf_link__fd(link)), "starting an iterator"
-            )
-            with os.fdopen(fd, "rb", buffering=0) as iterator:
-                while iterator.read(4096):
-                    pass
-        finally:
-            library().bpf_link__destroy(link)
+    def attach(self) -> tuple[Standing, ...]:
+        """Let the programs count; the result says which of them do."""
+        refused = self._programs.attach()
+        found = tuple(
+            replace(each, rung=None, why=refused[each.hook.program])
+            if each.hook.program in refused
+            else each
+            for each in self._standings
+        )
+        demand(found)
+        return found
 
     def drain(self) -> list[Flow]:
         """
@@ -211,19 +182,7 @@ class _Program:
 
     def close(self) -> None:
         """Detach and unload."""
-        while self._links:
-            library().bpf_link__destroy(self._links.pop())
-        if self._object:
-            library().bpf_object__close(self._object)
-            self._object = ffi.NULL
-
-
-def _name(program: Any) -> str:
-    return text(library().bpf_program__name(program))
-
-
-def _section(program: Any) -> str:
-    return text(library().bpf_program__section_name(program))
+        self._programs.close()
 
 
 def _raw_btf(opened: Any) -> bytes:

@@ -15,8 +15,12 @@ ffi = cffi.FFI()
 ffi.cdef(
     """
     struct bpf_object; struct bpf_program; struct bpf_link; struct btf;
+    struct bpf_insn;
     int libbpf_set_print(void *fn);
     const char *libbpf_version_string(void);
+    int libbpf_register_prog_handler(const char *section, int type, int attach_type,
+                                     const void *opts);
+    int libbpf_unregister_prog_handler(int handler);
     struct bpf_object *bpf_object__open_file(const char *path, const void *opts);
     int bpf_object__load(struct bpf_object *);
     void bpf_object__close(struct bpf_object *);
@@ -28,7 +32,12 @@ ffi.cdef(
     int bpf_program__set_autoload(struct bpf_program *, bool);
     bool bpf_program__autoload(const struct bpf_program *);
     int bpf_program__fd(const struct bpf_program *);
+    int bpf_program__set_log_buf(struct bpf_program *, char *log, size_t size);
+    void bpf_program__unload(struct bpf_program *);
+    const struct bpf_insn *bpf_program__insns(const struct bpf_program *);
     struct bpf_link *bpf_program__attach(const struct bpf_program *);
+    struct bpf_link *bpf_program__attach_raw_tracepoint(const struct bpf_program *,
+                                                        const char *name);
     struct bpf_link *bpf_program__attach_iter(const struct bpf_program *, const void *opts);
     int bpf_link__fd(const struct bpf_link *);
     int bpf_link__destroy(struct bpf_link *);
@@ -59,6 +68,8 @@ def library() -> Any:
     except OSError as error:
         raise Unavailable("libbpf 1.x is missing; as root, run: apt-get install libbpf1") from error
     found.libbpf_set_print(ffi.NULL)
+    # libbpf 1.1 frees its table of handlers with the last one and goes on using it: this one stays.
+    found.libbpf_register_prog_handler(b"podwire/stays", 0, 0, ffi.NULL)
     return found
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from podwire.capture.kernel import OBJECT, TYPEDEF, VMLINUX
+from podwire.capture.hooks import OBJECT
+from podwire.capture.kernel import VMLINUX
 from podwire.capture.library import Unavailable, library, text
 
+TYPEDEF = 8
 STATUS = Path("/proc/self/status")
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 

@@ -1,0 +1,308 @@
+"""
+The programs of the object, each on the highest rung that this kernel gives it.
+
+In: the compiled object.  Out: loaded and attached programs, and why others are missing.
+A program that this kernel refuses costs what its row says, and nothing else.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from podwire.capture.library import Unavailable, checked, ffi, library, text
+
+OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
+RAW_TRACEPOINT = 17
+LOG_BYTES = 1 << 18
+
+
+class Rung(StrEnum):
+    """How a program hangs in the kernel, the best first."""
+
+    TP_BTF = "tp_btf"
+    RAW_TP = "raw_tp"
+    ITERATOR = "iter"
+
+
+LADDERS = {"tp_btf": (Rung.TP_BTF, Rung.RAW_TP), "iter": (Rung.ITERATOR,)}
+"""By the kind of a program's section: where it can hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One program of `bpf/`."""
+
+    program: str
+    section: str
+    gives: str
+    """What is missing without it."""
+
+    is_essential: bool = False
+    """Whether nothing at all can be measured without it."""
+
+    @property
+    def place(self) -> str:
+        """The tracepoint, or what is iterated over."""
+        return self.section.partition("/")[2]
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """Where it can hang, the best first."""
+        return LADDERS[self.section.partition("/")[0]]
+
+
+HOOKS = (
+    Hook("enter", "tp_btf/sys_enter", "everything", is_essential=True),
+    Hook("leave", "tp_btf/sys_exit", "everything", is_essential=True),
+    Hook(
+        "set_state",
+        "tp_btf/inet_sock_set_state",
+        "non-blocking connects, who listens since the task began",
+    ),
+    Hook("retransmit", "tp_btf/tcp_retransmit_skb", "retransmits while a connection is open"),
+    Hook(
+        "destroy",
+        "tp_btf/tcp_destroy_sock",
+        "retransmits never answered, room of connections that ended",
+    ),
+    Hook("drop", "tp_btf/kfree_skb", "drops"),
+    Hook("fork", "tp_btf/sched_process_fork", "children of watched processes"),
+    Hook("exit", "tp_btf/sched_process_exit", "room of watched processes that ended"),
+    Hook("survey", "iter/task_file", "who listens, and idle connections, since before the task"),
+)
+"""Every program there is, in the order in which they are attached."""
+
+
+class Stage(StrEnum):
+    """What is about to be done with a program."""
+
+    LOAD = "load"
+    ATTACH = "attach"
+
+
+Touch = Callable[[Stage, Rung, Any], None]
+"""Called with each program before it is loaded and attached: tests spoil programs here."""
+
+
+def leave_as_is(stage: Stage, rung: Rung, program: Any) -> None:
+    """What is done with programs outside of tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a hook hangs on this kernel."""
+
+    hook: Hook
+    rung: Rung | None
+    """None: this kernel refuses it on every rung."""
+
+    why: str = ""
+    """What the kernel said on the best rung, when that is not the one."""
+
+    def __str__(self) -> str:
+        """
+        One line for an operator.
+
+        >>> print(Standing(Hook("drop", "tp_btf/kfree_skb", "drops"), None, "no such place"))
+        not measured: drops (the kernel refuses the hook kfree_skb: no such place)
+        """
+        refusal = f"the kernel refuses the hook {self.hook.place}: {self.why}"
+        return f"not measured: {self.hook.gives} ({refusal})"
+
+
+class Refused(Unavailable):
+    """The kernel did not take a program."""
+
+
+def stand(touch: Touch = leave_as_is, *, path: Path = OBJECT) -> tuple[Standing, ...]:
+    """
+    Load and attach every program once, for a moment, and say where each can hang.
+
+    While the best rung holds for all, that is one load; otherwise each is tried alone.
+    """
+    best = {hook.program: hook.ladder[0] for hook in HOOKS}
+    try:
+        _try(path, best, touch)
+    except Refused:
+        return tuple(_stand_alone(path, hook, touch) for hook in HOOKS)
+    return tuple(Standing(hook, best[hook.program]) for hook in HOOKS)
+
+
+def _stand_alone(path: Path, hook: Hook, touch: Touch) -> Standing:
+    why: list[str] = []
+    for rung in hook.ladder:
+        try:
+            _try(path, {hook.program: rung}, touch)
+        except Refused as error:
+            why.append(str(error))
+        else:
+            return Standing(hook, rung, *why[:1])
+    return Standing(hook, None, why[0])
+
+
+def _try(path: Path, rungs: Mapping[str, Rung], touch: Touch) -> None:
+    programs = Programs(rungs, touch, path=path)
+    try:
+        for why in programs.attach().values():
+            raise Refused(why)
+    finally:
+        programs.close()
+
+
+def demand(standings: Sequence[Standing]) -> None:
+    """Raises `Unavailable` when a hook is missing without which nothing can be measured."""
+    for each in standings:
+        if each.hook.is_essential and each.rung is None:
+            raise Unavailable(f"{each}; run: podwire doctor")
+
+
+class Programs:
+    """The object with the programs that have a rung, loaded. Raises `Refused`."""
+
+    def __init__(
+        self, rungs: Mapping[str, Rung], touch: Touch = leave_as_is, *, path: Path = OBJECT
+    ) -> None:
+        self._rungs = dict(rungs)
+        self._touch = touch
+        self._links: list[Any] = []
+        with _on_raw_tracepoints(h.section for h in HOOKS if rungs.get(h.program) is Rung.RAW_TP):
+            self.object = _open(path)
+            logs = [self._prepare(each) for each in _programs(self.object)]
+            code = library().bpf_object__load(self.object)
+        if code < 0:
+            self.close()
+            raise Refused(_why_refused(code, logs))
+
+    def _prepare(self, program: Any) -> Any:
+        """Put a program on its rung; what the verifier will say of it goes to the result."""
+        rung = self._rungs.get(_name(program))
+        library().bpf_program__set_autoload(program, rung is not None)
+        if rung is None:
+            return None
+        log = ffi.new("char[]", LOG_BYTES)
+        library().bpf_program__set_log_buf(program, log, LOG_BYTES)
+        self._touch(Stage.LOAD, rung, program)
+        return log
+
+    def attach(self) -> Mapping[str, str]:
+        """
+        Attach everything that is loaded; an iterator is only tried: it runs when it is read.
+
+        The result says why of each program that the kernel did not take.
+        """
+        refused = {}
+        for hook, rung, program in self._loaded():
+            self._touch(Stage.ATTACH, rung, program)
+            try:
+                link = _attached(hook, rung, program)
+            except Refused as error:
+                refused[hook.program] = str(error)
+                del self._rungs[hook.program]
+                continue
+            if rung is Rung.ITERATOR:
+                library().bpf_link__destroy(link)
+            else:
+                self._links.append(link)
+        return refused
+
+    def _loaded(self) -> list[tuple[Hook, Rung, Any]]:
+        found = {_name(program): program for program in _programs(self.object)}
+        return [
+            (hook, self._rungs[hook.program], found[hook.program])
+            for hook in HOOKS
+            if hook.program in self._rungs
+        ]
+
+    def read(self, name: str) -> None:
+        """Run an iterator to its end; one that this kernel refuses shows nothing."""
+        for hook, rung, program in self._loaded():
+            if hook.program == name:
+                _read(_attached(hook, rung, program))
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether any program hangs in the kernel."""
+        return bool(self._links)
+
+    def close(self) -> None:
+        """Detach and unload; closing twice is fine."""
+        while self._links:
+            library().bpf_link__destroy(self._links.pop())
+        if self.object:
+            library().bpf_object__close(self.object)
+            self.object = ffi.NULL
+
+
+def _open(path: Path) -> Any:
+    found = library().bpf_object__open_file(os.fsencode(path), ffi.NULL)
+    if not found:
+        raise Unavailable(f"{path} is not a BPF object; run: make bpf")
+    return found
+
+
+@contextmanager
+def _on_raw_tracepoints(sections: Iterable[str]) -> Iterator[None]:
+    """While it lasts, programs of these sections open as if they were written for raw_tp."""
+    handlers = [
+        checked(
+            library().libbpf_register_prog_handler(name.encode(), RAW_TRACEPOINT, 0, ffi.NULL),
+            f"making {name} a raw tracepoint",
+        )
+        for name in sections
+    ]
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            library().libbpf_unregister_prog_handler(handler)
+
+
+def _programs(opened: Any) -> list[Any]:
+    found, program = [], ffi.NULL
+    while program := library().bpf_object__next_program(opened, program):
+        found.append(program)
+    return found
+
+
+def _name(program: Any) -> str:
+    return text(library().bpf_program__name(program))
+
+
+def _attached(hook: Hook, rung: Rung, program: Any) -> Any:
+    if rung is Rung.RAW_TP:
+        link = library().bpf_program__attach_raw_tracepoint(program, hook.place.encode())
+    elif rung is Rung.ITERATOR:
+        link = library().bpf_program__attach_iter(program, ffi.NULL)
+    else:
+        link = library().bpf_program__attach(program)
+    if not link:
+        raise Refused(f"it cannot be attached: {_reason(ffi.errno)}")
+    return link
+
+
+def _read(link: Any) -> None:
+    try:
+        fd = checked(library().bpf_iter_create(library().bpf_link__fd(link)), "iterating")
+        with os.fdopen(fd, "rb", buffering=0) as iterator:
+            while iterator.read(4096):
+                pass
+    finally:
+        library().bpf_link__destroy(link)
+
+
+def _why_refused(code: int, logs: Iterable[Any]) -> str:
+    """The error's name, and of the verifier's log the line that says why."""
+    said = [line for log in logs if log for line in text(log).splitlines()]
+    lines = [line for line in said if not line.startswith(("processed ", "verification time"))]
+    return ": ".join([_reason(-code), *lines[-1:]])
+
+
+def _reason(number: int) -> str:
+    if number in (errno.ESRCH, errno.ENOENT):
+        return "this kernel has no such place"
+    return os.strerror(number)
