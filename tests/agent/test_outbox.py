@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from podwire.agent.outbox import Outbox
-from podwire.agent.uplink import Unreachable
+from podwire.agent.uplink import Rejected, Unreachable
 from podwire.model.meter import Collection
 
 
@@ -14,11 +14,14 @@ class Line:
 
     def __init__(self) -> None:
         self.is_cut = False
+        self.refuses: set[int] = set()
         self.got: list[int] = []
 
     async def send(self, collections: Sequence[Collection]) -> None:
         if self.is_cut:
             raise Unreachable("cut")
+        if self.refuses & {each.timestamp_ms for each in collections}:
+            raise Rejected("no")
         self.got += [each.timestamp_ms for each in collections]
 
 
@@ -52,3 +55,36 @@ async def test_beyond_the_limit_the_oldest_go_and_are_counted() -> None:
 
     assert [2, 3] == line.got
     assert 1 == outbox.dropped
+
+
+async def test_what_the_backend_refuses_loses_itself_alone() -> None:
+    """Sent again and again it would hold up everything behind it."""
+    line, outbox = Line(), Outbox(10)
+    line.refuses = {2}
+    outbox.put(numbered(1, 2, 3))
+
+    await outbox.deliver(line)  # type: ignore[arg-type]
+
+    assert [1, 3] == line.got
+    assert (2, 1, 0) == (outbox.sent, outbox.refused, len(outbox))
+
+
+async def test_a_line_that_is_cut_amid_a_refused_batch_loses_nothing() -> None:
+    """What was not tried yet waits."""
+    line, outbox = Line(), Outbox(10)
+    outbox.put(numbered(1, 2, 3))
+
+    async def send(collections: Sequence[Collection]) -> None:
+        if len(collections) > 1:
+            raise Rejected("no")
+        if line.got:
+            raise Unreachable("cut")
+        line.got += [each.timestamp_ms for each in collections]
+
+    broken = Line()
+    broken.send = send  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        await outbox.deliver(broken)  # type: ignore[arg-type]
+
+    await outbox.deliver(Line())  # type: ignore[arg-type]
+    assert (3, 0, 0) == (outbox.sent, outbox.refused, len(outbox))

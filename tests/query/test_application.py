@@ -48,6 +48,7 @@ class Rows:
         self.found: dict[str, list[Point]] = {}
         self.kept: list[NetworkTask] = []
         self.questions: list[Sequence[str]] = []
+        self.pinged_ms = NOW_MS
 
     async def services(self) -> Sequence[Service]:
         return [Service(SERVICE, "shop::cart", ("GENERAL", "K8S_SERVICE"))]
@@ -80,6 +81,9 @@ class Rows:
         self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
     ) -> Sequence[NetworkTask]:
         return [each for each in self.kept if task_id in ("", each.task_id)]
+
+    async def last_pings(self, instance_ids: Sequence[str]) -> Mapping[str, int]:
+        return dict.fromkeys(instance_ids, self.pinged_ms)
 
     async def write_task(self, new: NetworkTask) -> None:
         self.kept = [new, *(each for each in self.kept if each.task_id != new.task_id)]

@@ -5,27 +5,16 @@ Storage and rules are fakes at their seams: what is tested is what crosses the w
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from podwire.agent.uplink import GrpcUplink, Unreachable
-from podwire.model.meter import Collection, Single
-from podwire.model.metric import Partial, Relation, Side
-from podwire.model.process import DetectType, Entity, Process, ProcessRecord
-from podwire.model.task import NetworkTask
-from podwire.receiver.server import PortTaken, serve
-from podwire.receiver.sink import Sink
-from podwire.receiver.tally import Tally
+from podwire.model.process import DetectType, Entity, Process
+from podwire.receiver.server import SERVICES, PortTaken
 from podwire.wire.gen.skywalking import (
-    common_pb2,
-    logging_pb2,
-    logging_pb2_grpc,
-    management_pb2,
-    management_pb2_grpc,
     meter_pb2,
     meter_pb2_grpc,
     process_pb2,
@@ -33,8 +22,8 @@ from podwire.wire.gen.skywalking import (
     profile_pb2,
     profile_pb2_grpc,
 )
+from receiver.serving import NOW_MS, Backend, call, serving
 
-NOW_MS = 1_700_000_000_000
 ENTITY = Entity(layer="K8S_SERVICE", service="service", instance="test-instance", process="service")
 PROCESS = Process(
     pid=42,
@@ -44,75 +33,6 @@ PROCESS = Process(
     properties=(("host_ip", "10.0.0.1"), ("support_ebpf_profiling", "false")),
 )
 PROCESS_ID = "0c106e314ae0dae7cb655c3835ca77c890caedd78f51971ff60e5919805109f9"
-TASK = NetworkTask(
-    task_id="t", service_id="s", instance_id="i", start_ms=5, duration_s=600, update_ms=9
-)
-
-
-class Memory:
-    """A sink that remembers."""
-
-    def __init__(self) -> None:
-        self.reported: list[ProcessRecord] = []
-        self.pinged: list[ProcessRecord] = []
-        self.partials: list[Partial] = []
-
-    async def report_processes(self, records: Sequence[ProcessRecord]) -> None:
-        self.reported += records
-
-    async def keep_alive(self, records: Sequence[ProcessRecord]) -> None:
-        self.pinged += records
-
-    async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
-        self.partials += partials
-
-    async def tasks_of_agent(
-        self, agent_id: str, *, since_ms: int, now_ms: int
-    ) -> Sequence[tuple[NetworkTask, Sequence[str]]]:
-        return [(TASK, ("p1", "p2"))] if since_ms < TASK.update_ms else []
-
-
-@dataclass
-class OnePartial:
-    """What the rules of the test make of a collection: its first value as a total."""
-
-    partials: Sequence[Partial]
-    relations: Sequence[Relation] = ()
-    virtual: Sequence[ProcessRecord] = ()
-
-
-class FirstValue:
-    """An analyzer whose only rule keeps the first single value."""
-
-    def analyze(self, collection: Collection) -> OnePartial:
-        value = next(meter.value for meter in collection.meters if isinstance(meter, Single))
-        return OnePartial([Partial("m", "e", Side.CLIENT, 0, total=int(value))])
-
-
-@dataclass
-class Backend:
-    """A served sink."""
-
-    address: str
-    memory: Memory
-    tally: Tally
-
-    def channel(self) -> grpc.aio.Channel:
-        """A new line to it."""
-        return grpc.aio.insecure_channel(self.address)
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[Backend]:
-    """A server on a free port of loopback."""
-    memory, tally = Memory(), Tally()
-    sink: Sink = memory
-    address = "127.0.0.1:18911"
-    server = await serve(
-        address, sink=sink, analyzer=FirstValue(), tally=tally, now_ms=lambda: NOW_MS
-    )
-    yield Backend(address, memory, tally)
-    await server.stop(grace=None)
 
 
 def meters(value: float, *, timestamp: int = NOW_MS) -> meter_pb2.MeterDataCollection:
@@ -218,39 +138,28 @@ async def test_empty_streams_are_answered(backend: Backend) -> None:
     assert [] == list(answer.commands)
 
 
-async def test_logs_are_taken_and_counted(backend: Backend) -> None:
-    """An agent that sends them is not made to fail."""
-
-    async def stream() -> AsyncIterator[logging_pb2.LogData]:
-        yield logging_pb2.LogData(service="s")
-        yield logging_pb2.LogData(tags=logging_pb2.LogTags(data=[common_pb2.KeyStringValuePair()]))
-
-    async with backend.channel() as channel:
-        await logging_pb2_grpc.LogReportServiceStub(channel).collect(stream())
-
-    assert 2 == backend.tally.statistics()["log_not_kept_total"]
-
-
 async def test_what_we_do_not_have_is_named_once(
     backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The caller hears UNIMPLEMENTED each time, the log once."""
+    """The caller hears UNIMPLEMENTED each time, the log once, and every call is counted."""
     with caplog.at_level(logging.WARNING, logger="podwire"):
         async with backend.channel() as channel:
-            stub = management_pb2_grpc.ManagementServiceStub(channel)
             for _ in range(2):
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.keepAlive(management_pb2.InstancePingPkg(service="s"))
+                    await call(channel, "/skywalking.v3.JVMMetricReportService/collect")
                 assert grpc.StatusCode.UNIMPLEMENTED is caught.value.code()
 
-    named = [record for record in caplog.records if "ManagementService/keepAlive" in record.message]
+    named = [record for record in caplog.records if "JVMMetricReport" in record.message]
     assert 1 == len(named)
+    assert 2 == backend.tally.statistics()["call_refused_unimplemented_total"]
 
 
-async def test_health_is_serving(backend: Backend) -> None:
-    """The standard service answers for the whole server."""
+@pytest.mark.parametrize("service", ["", *SERVICES])
+async def test_health_is_serving(backend: Backend, service: str) -> None:
+    """The standard service answers for the whole server and for each service."""
     async with backend.channel() as channel:
-        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        request = health_pb2.HealthCheckRequest(service=service)
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request)
 
     assert health_pb2.HealthCheckResponse.SERVING == answer.status
 
@@ -258,13 +167,8 @@ async def test_health_is_serving(backend: Backend) -> None:
 async def test_a_taken_port_is_said_so(backend: Backend) -> None:
     """A second backend on one port does not start."""
     with pytest.raises(PortTaken, match=backend.address):
-        await serve(
-            backend.address,
-            sink=Memory(),
-            analyzer=FirstValue(),
-            tally=Tally(),
-            now_ms=lambda: NOW_MS,
-        )
+        async with serving(address=backend.address):
+            pass
 
 
 async def test_a_backend_that_is_not_there_is_unreachable() -> None:

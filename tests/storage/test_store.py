@@ -6,13 +6,23 @@ Expectations are sums worked out by hand and the wire's rules for process traffi
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from podwire.model.identity import entity_instance_id
 from podwire.model.metric import Partial, Relation, Side
-from podwire.model.process import DetectType, Entity, ProcessRecord
-from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.model.policy import Monitor
+from podwire.model.process import DetectType, Entity, ProcessRecord, Sighting
+from podwire.model.task import (
+    Cause,
+    NetworkTask,
+    SamplingRule,
+    SamplingSettings,
+    Target,
+    Triggered,
+)
 from podwire.storage import Store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -162,22 +172,104 @@ async def test_an_extension_lasts_longer_and_keeps_its_rules(store: Store) -> No
     assert (1200, NOW_MS + 9, (RULE,)) == (found.duration_s, found.update_ms, found.rules)
 
 
-async def test_a_task_goes_to_the_agent_whose_processes_live(store: Store) -> None:
+async def handed(store: Store, task_id: str, agent: str, **asked: object) -> list[tuple[str, ...]]:
+    """The process ids that a poll brings for one task."""
+    since_ms, now_ms = asked.get("since_ms", 0), asked.get("now_ms", NOW_MS + 10_000)
+    assert isinstance(since_ms, int)
+    assert isinstance(now_ms, int)
+    answer = await store.tasks_of_agent(
+        agent, since_ms=since_ms, now_ms=now_ms, follows_instance=bool(asked.get("follows"))
+    )
+    return [tuple(ids) for found, ids in answer if found.task_id == task_id]
+
+
+async def running(store: Store, name: str, *processes: str) -> str:
+    """A task on an instance with these processes of its own agent."""
+    beats = [replace(record(name, NOW_MS, agent_id=name), process_id=each) for each in processes]
+    await store.keep_alive(beats)
+    (instance,) = [each for each in await store.instances() if each.name == name]
+    await store.write_task(replace(task(name), instance_id=instance.instance_id))
+    return f"task-{name}"
+
+
+@pytest.mark.parametrize("follows", [True, False])
+async def test_a_task_goes_to_the_agent_whose_processes_live(store: Store, follows: bool) -> None:
     """Within two heartbeats, while it lasts, and not again once it has been seen."""
-    lives = record("lives", NOW_MS, agent_id="agent")
-    await store.keep_alive([lives])
-    (instance,) = [each for each in await store.instances() if each.name == "lives"]
-    await store.write_task(task(instance.instance_id))
+    name = f"lives-{follows}"
+    task_id = await running(store, name, f"{name}-p")
 
-    async def handed(
-        *, since_ms: int = 0, now_ms: int = NOW_MS + 10_000, agent: str = "agent"
-    ) -> int:
-        return len(await store.tasks_of_agent(agent, since_ms=since_ms, now_ms=now_ms))
+    assert [(f"{name}-p",)] == await handed(store, task_id, name, follows=follows)
+    assert [] == await handed(store, task_id, "another", follows=follows)
+    assert [] == await handed(store, task_id, name, follows=follows, since_ms=NOW_MS)
+    assert [] == await handed(store, task_id, name, follows=follows, now_ms=NOW_MS + 46_000)
+    await store.keep_alive([record(name, NOW_MS + 600_000, agent_id=name)])
+    assert [] == await handed(store, task_id, name, follows=follows, now_ms=NOW_MS + 601_000)
 
-    ((_, ids),) = await store.tasks_of_agent("agent", since_ms=0, now_ms=NOW_MS + 10_000)
-    assert ["id-lives"] == list(ids)
-    assert 0 == await handed(agent="another")
-    assert 0 == await handed(since_ms=NOW_MS)
-    assert 0 == await handed(now_ms=NOW_MS + 46_000)
-    await store.keep_alive([record("lives", NOW_MS + 600_000, agent_id="agent")])
-    assert 0 == await handed(now_ms=NOW_MS + 601_000)
+
+async def test_an_agent_that_restarted_is_told_again(store: Store) -> None:
+    """It has another id and remembers nothing; the old one is told nothing more."""
+    task_id = await running(store, "restarts", "restarts-p")
+    await handed(store, task_id, "restarts")
+    await store.report_processes(
+        [replace(record("restarts", NOW_MS + 1, agent_id="new"), process_id="restarts-p")]
+    )
+
+    assert [("restarts-p",)] == await handed(store, task_id, "new")
+    assert [] == await handed(store, task_id, "restarts")
+
+
+async def test_two_tasks_of_one_instance_are_both_told(store: Store) -> None:
+    """They may overlap; whoever runs them decides how."""
+    task_id = await running(store, "two", "two-p")
+    (first,) = await store.tasks(task_id=task_id)
+    await store.write_task(replace(first, task_id="task-two-b"))
+
+    assert [("two-p",)] == await handed(store, task_id, "two")
+    assert [("two-p",)] == await handed(store, "task-two-b", "two")
+
+
+async def test_what_was_told_outlives_a_poll(store: Store) -> None:
+    """The run of a Rover keeps its processes; what appears later is another run."""
+    task_id = await running(store, "grows", "grows-a")
+    await handed(store, task_id, "grows")
+    await store.keep_alive(
+        [replace(record("grows", NOW_MS, agent_id="grows"), process_id="grows-b")]
+    )
+
+    asked = {"since_ms": NOW_MS, "now_ms": NOW_MS + 9000}
+    assert [("grows-b",)] == await handed(store, task_id, "grows", **asked)
+
+
+async def test_a_triggered_task_keeps_its_cause_and_is_not_handed_out(store: Store) -> None:
+    """An agent started it by itself."""
+    task_id = await running(store, "triggered", "triggered-p")
+    (kept,) = await store.tasks(task_id=task_id)
+    cause = Cause(monitor=Monitor.SYSTEM_LOAD, threshold=3, current=4.5)
+    why = Triggered(target=Target.ON_CPU, process="web", causes=(cause,))
+    await store.write_task(replace(kept, task_id="task-by-itself", triggered=why))
+
+    (found,) = await store.tasks(task_id="task-by-itself")
+    assert why == found.triggered
+    assert [] == await handed(store, "task-by-itself", "triggered")
+
+
+async def test_an_instance_that_something_spoke_of_exists_in_every_layer(store: Store) -> None:
+    """A language agent and an eBPF agent speak of one service."""
+    for layer in ("GENERAL", "MESH", "GENERAL"):
+        await store.see([Sighting(layer=layer, service="both", instance="i", seen_ms=NOW_MS)])
+    await store.see([Sighting(layer="FAAS", service="both", instance="", seen_ms=NOW_MS)])
+
+    (service,) = [each for each in await store.services() if each.name == "both"]
+    assert ("FAAS", "GENERAL", "MESH") == service.layers
+    assert ["i"] == [each.name for each in await store.instances(service.service_id)]
+
+
+async def test_the_last_word_of_an_agent_is_known(store: Store) -> None:
+    """What stands for a peer does not count as one."""
+    agents = record("speaks", NOW_MS, agent_id="agent")
+    await store.keep_alive([agents])
+    peer = record("speaks", NOW_MS + 9, agent_id="", detect_type=DetectType.VIRTUAL)
+    await store.report_processes([replace(peer, process_id="id-peer")])
+    identity = entity_instance_id(agents.entity)
+
+    assert {identity: NOW_MS} == await store.last_pings([identity, "nobody"])

@@ -96,7 +96,7 @@ class Agent:
         self._direct()
 
     async def _ask(self) -> None:
-        self._work.take(await self._uplink.poll(self._work.latest_update_ms))
+        self._work.take(await self._uplink.poll(self._work.next_since_ms()))
         if not self._is_connected:
             log.warning("the backend is back")
         self._is_connected = True
@@ -139,5 +139,6 @@ class Agent:
             "collection_sent_total": self._outbox.sent,
             "collection_waiting": len(self._outbox),
             "collection_dropped_total": self._outbox.dropped,
+            "collection_refused_total": self._outbox.refused,
             **losses,
         }

@@ -2,14 +2,18 @@
 Reports on their way to the backend.
 
 In: collections of each drain.  Out: the uplink; kept while the backend is away, up to a limit,
-then dropped oldest first and counted.
+then dropped oldest first and counted. What the backend refuses is dropped and counted, too: it
+would hold up everything behind it forever.
 """
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 
-from podwire.agent.uplink import Uplink
+from podwire.agent.uplink import Rejected, Uplink
 from podwire.model.meter import Collection
+
+log = logging.getLogger(__name__)
 
 
 class Outbox:
@@ -20,6 +24,7 @@ class Outbox:
         self._waiting: deque[Collection] = deque()
         self.sent = 0
         self.dropped = 0
+        self.refused = 0
 
     def put(self, collections: Sequence[Collection]) -> None:
         """Queue collections; beyond the limit the oldest are dropped and counted."""
@@ -30,15 +35,32 @@ class Outbox:
         """Send everything in order; what could not be sent goes back for the next time."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(at_once, len(self._waiting)))]
-            is_sent = False
-            try:
-                await uplink.send(batch)
-                is_sent = True
-            finally:
-                if not is_sent:
-                    self._waiting.extendleft(reversed(batch))
-                    self._trim()
+            await self._deliver(uplink, batch)
+
+    async def _deliver(self, uplink: Uplink, batch: list[Collection]) -> None:
+        unsent = list(batch)
+        try:
+            await uplink.send(batch)
+            unsent.clear()
             self.sent += len(batch)
+        except Rejected:
+            while unsent:  # one by one, so that one that cannot be taken loses itself alone
+                await self._deliver_alone(uplink, unsent[0])
+                del unsent[0]
+        finally:
+            self._waiting.extendleft(reversed(unsent))
+            self._trim()
+
+    async def _deliver_alone(self, uplink: Uplink, collection: Collection) -> None:
+        try:
+            await uplink.send([collection])
+            self.sent += 1
+        except Rejected as error:
+            if not self.refused:
+                log.warning(
+                    "the backend refuses a report of %s, dropping it: %s", collection.service, error
+                )
+            self.refused += 1
 
     def _trim(self) -> None:
         while len(self._waiting) > self._limit:

@@ -2,7 +2,8 @@
 The processes of this host that the backend knows.
 
 In: `discovery`, every scan.  Out: reports and heartbeats through the uplink; names for flows.
-A new process is reported and kept alive at once, so that its service appears immediately.
+A new process is reported and kept alive at once, so that its service appears immediately. One
+that the backend does not answer is asked for again with the next heartbeat, not with every scan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class Registry:
         self._uplink = uplink
         self._processes: dict[int, Process] = {}
         self._named: dict[int, Named] = {}
+        self._unanswered: dict[int, Process] = {}
         self._beats = 0
 
     def names_departed(self, processes: Sequence[Process]) -> bool:
@@ -41,14 +43,31 @@ class Registry:
 
     async def introduce(self) -> None:
         """Report processes that have no id yet and keep them alive."""
-        pending = [p for pid, p in self._processes.items() if pid not in self._named]
+        pending = [
+            process
+            for pid, process in self._processes.items()
+            if pid not in self._named and self._unanswered.get(pid) != process
+        ]
         if pending:
             await self._report(pending)
-            await self._uplink.keep_alive([p for p in pending if p.pid in self._named])
+            answered = [p for p in pending if p.pid in self._named]
+            self._unanswered = {
+                pid: process
+                for pid, process in self._processes.items()
+                if pid not in self._named and (process in pending or pid in self._unanswered)
+            }
+            if answered:
+                await self._uplink.keep_alive(answered)
 
     async def beat(self) -> None:
-        """One heartbeat of everything that has an id; each tenth is a full report."""
+        """
+        One heartbeat of everything that has an id; each tenth is a full report.
+
+        First what has no id yet: a report always precedes a heartbeat.
+        """
         self._beats += 1
+        self._unanswered.clear()
+        await self.introduce()
         registered = [p for pid, p in self._processes.items() if pid in self._named]
         if not registered:
             return

@@ -2,9 +2,11 @@
 The agent's line to a backend, ours or a real OAP (contract 1).
 
 In: processes and collections.  Out: gRPC calls; answers as model values.
-Every failed call is an `Unreachable`, and every caller tries again at its next tick.
+A failed call is an `Unreachable`, and every caller tries again at its next tick; a `Rejected` says
+that the same call would fail again.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.wire.error import Malformed
 from podwire.wire.gen.skywalking import (
+    command_pb2,
     meter_pb2_grpc,
     process_pb2,
     process_pb2_grpc,
@@ -22,13 +25,33 @@ from podwire.wire.gen.skywalking import (
 )
 from podwire.wire.meter import collection_message
 from podwire.wire.process import entity_of, ping_message, properties_message
-from podwire.wire.task import Order, order_of
+from podwire.wire.task import FOLLOWS_INSTANCE, Order, order_of
+
+log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 10.0
+
+FINAL = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+"""Answers of a backend that took the call and will not take it the next time either."""
+
+BAD_ORDER_LIMIT = 100
 
 
 class Unreachable(ConnectionError):
     """The backend did not answer; the operator must start it or correct its address."""
+
+
+class Rejected(Unreachable):
+    """The backend refused what was sent; sending it again is of no use."""
 
 
 class Uplink(Protocol):
@@ -44,7 +67,7 @@ class Uplink(Protocol):
         """Network tasks updated after `since_ms`."""
 
     async def send(self, collections: Sequence[Collection]) -> None:
-        """Deliver meters; all of them or `Unreachable`."""
+        """Deliver meters; all of them, or `Rejected` or `Unreachable`."""
 
 
 class GrpcUplink:
@@ -54,6 +77,7 @@ class GrpcUplink:
         self._backend = backend
         self._agent_id = agent_id
         self._metadata = (("authentication", token),) if token else ()
+        self._bad_orders: set[str] = set()
         self._channel = grpc.aio.insecure_channel(
             backend,
             options=[
@@ -83,8 +107,18 @@ class GrpcUplink:
         request = profile_pb2.EBPFProfilingTaskQuery(
             roverInstanceId=self._agent_id, latestUpdateTime=since_ms
         )
-        answer = await self._call(self._tasks.queryTasks, request)
-        return [order for command in answer.commands if (order := _try_order(command))]
+        answer = await self._call(self._tasks.queryTasks, request, FOLLOWS_INSTANCE)
+        return [order for command in answer.commands if (order := self._order_or_none(command))]
+
+    def _order_or_none(self, command: command_pb2.Command) -> Order | None:
+        """An order; one that cannot be read is named once and asked for again."""
+        try:
+            return order_of(command)
+        except Malformed as error:
+            if str(error) not in self._bad_orders and len(self._bad_orders) < BAD_ORDER_LIMIT:
+                self._bad_orders.add(str(error))
+                log.warning("the backend sent a task that cannot be read: %s", error)
+            return None
 
     async def send(self, collections: Sequence[Collection]) -> None:
         if collections:
@@ -95,18 +129,13 @@ class GrpcUplink:
         """Close the channel."""
         await self._channel.close(grace=None)
 
-    async def _call(self, method: Any, request: object) -> Any:
+    async def _call(self, method: Any, request: object, *more: tuple[str, str]) -> Any:
+        metadata = (*self._metadata, *more)
         try:
-            return await method(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
+            return await method(request, metadata=metadata, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            raise Unreachable(f"{self._backend}: {error.code().name}: {error.details()}") from error
-
-
-def _try_order(command: Any) -> Order | None:
-    try:
-        return order_of(command)
-    except Malformed:
-        return None
+            kind = Rejected if error.code() in FINAL else Unreachable
+            raise kind(f"{self._backend}: {error.code().name}: {error.details()}") from error
 
 
 def _accepted(

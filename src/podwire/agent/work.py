@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from podwire.agent.registry import Registry
 from podwire.wire.task import Order
 
+ASK_ALL_EVERY = 10
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -24,8 +26,18 @@ class Work:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._runs: dict[str, _Run] = {}
-        self.latest_update_ms = 0
-        """The newest update seen: polls ask for what came after it."""
+        self._latest_update_ms = 0
+        self._polls = 0
+
+    def next_since_ms(self) -> int:
+        """
+        What the next poll asks after: the newest update seen, and each tenth time everything.
+
+        A task is not handed out while its processes are away; when they come back, its update may
+        be older than what this agent has seen of another one.
+        """
+        self._polls += 1
+        return 0 if self._polls % ASK_ALL_EVERY == 0 else self._latest_update_ms
 
     def take(self, orders: Iterable[Order]) -> None:
         """Take over what a poll brought."""
@@ -33,7 +45,7 @@ class Work:
             known = self._runs.get(order.task.task_id)
             instances = known.instances if known else frozenset[tuple[str, str]]()
             self._runs[order.task.task_id] = _Run(order, instances)
-            self.latest_update_ms = max(self.latest_update_ms, order.task.update_ms)
+            self._latest_update_ms = max(self._latest_update_ms, order.task.update_ms)
 
     def pids(self, now_ms: int) -> frozenset[int]:
         """Every process that a running task wants measured; ended tasks are forgotten."""

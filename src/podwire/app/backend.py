@@ -25,7 +25,7 @@ from podwire.mal import Analyzer
 from podwire.query import application
 from podwire.receiver.server import PortTaken, serve
 from podwire.receiver.tally import Tally
-from podwire.storage import Store
+from podwire.storage import Failed, Store
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,22 @@ async def run(settings: BackendSettings) -> None:
     a rule's author must mend; nothing is left open then.
     """
     files = rules.active(settings)
+    log_rule = rules.log_rule(settings)
     listener = _listen(settings.http)
     metrics = {metric.name: metric for file in files for metric in file.metrics}
     tally = Tally()
     async with _opened(settings.storage) as store:
-        analyzer = Analyzer(files, NoCluster())
+        names = NoCluster()
         server = await serve(
-            settings.grpc, sink=store, analyzer=analyzer, tally=tally, now_ms=now_ms
+            settings.grpc,
+            sink=store,
+            analyzer=Analyzer(files, names),
+            names=names,
+            log_rule=log_rule,
+            tally=tally,
+            now_ms=now_ms,
+            token=settings.token,
+            transient=(OSError, Failed),
         )
         page = application(store, metrics=metrics, page=PAGE if PAGE.is_dir() else None)
         page.routes.insert(0, Route("/status", _status(tally, store)))

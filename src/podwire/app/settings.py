@@ -16,6 +16,7 @@ import yaml
 
 from podwire.agent.settings import AgentSettings
 from podwire.discovery.host import HostRule
+from podwire.model.layer import is_layer
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::([^}]*))?\}")
 
@@ -39,6 +40,12 @@ class BackendSettings:
 
     rules: Path | None = None
     """Folder of MAL rule files; the shipped one when not given."""
+
+    log_rule: Path | None = None
+    """File that says which logs are sampled requests; the shipped one when not given."""
+
+    token: str = ""
+    """When not empty, agents must send it as `authentication` metadata; others are refused."""
 
     active_rules: tuple[str, ...] = ("network-profiling",)
     """Names of rule files without `.yaml`."""
@@ -99,7 +106,8 @@ def _settings(content: Mapping[str, Any]) -> Settings:
 def _backend(content: Mapping[str, Any]) -> BackendSettings:
     section = _mapping(content.get("backend") or {}, "backend")
     active = _active_rules(_mapping(content.get("agent-analyzer") or {}, "agent-analyzer"))
-    readers: dict[str, Reader] = {"grpc": _text, "http": _text, "storage": _text, "rules": _path}
+    readers: dict[str, Reader] = dict.fromkeys(("grpc", "http", "storage", "token"), _text)
+    readers |= dict.fromkeys(("rules", "log_rule"), _path)
     settings = _fill(BackendSettings(), section, readers, "backend")
     return replace(settings, active_rules=active) if active is not None else settings
 
@@ -148,9 +156,8 @@ def _host(rule: Mapping[str, Any], where: str) -> HostRule:
         raise ConfigError(f"{where}.service is required")
     if not rule.keys() & {"executable", "command_line", "cgroup", "unit"}:
         raise ConfigError(f"{where} needs one of executable, command_line, cgroup and unit")
-    readers: dict[str, Reader] = dict.fromkeys(
-        ("service", "instance", "process", "layer", "unit"), _text
-    )
+    readers: dict[str, Reader] = dict.fromkeys(("service", "instance", "process", "unit"), _text)
+    readers["layer"] = _layer
     readers |= dict.fromkeys(("executable", "command_line", "cgroup"), _pattern)
     readers["labels"] = _labels
     return _fill(HostRule(service=""), rule, readers, where)
@@ -186,6 +193,13 @@ def _text(value: Any, where: str) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     raise ConfigError(f"{where} must be text")
+
+
+def _layer(value: Any, where: str) -> str:
+    """A backend of SkyWalking's refuses every heartbeat of an agent that says another name."""
+    if isinstance(value, str) and is_layer(value):
+        return value
+    raise ConfigError(f"{where} must be a layer of SkyWalking's, e.g. OS_LINUX, K8S_SERVICE, MESH")
 
 
 def _path(value: Any, where: str) -> Path:

@@ -26,9 +26,11 @@ LIST = """
 query ($serviceId: ID, $instanceId: ID) {
   queryEBPFProfilingTasks(
     serviceId: $serviceId, serviceInstanceId: $instanceId, targets: [NETWORK]
-  ) { taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration }
+  ) { taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration isAgentAway }
 }
 """
+FOREIGN_LIST = LIST.replace("isAgentAway", "")
+"""For a backend that is not ours."""
 
 Service = Annotated[str, typer.Option(help="Name of the service, e.g. shop.demo.")]
 Instance = Annotated[str, typer.Option(help="Name of the instance: the pod.")]
@@ -91,7 +93,7 @@ def list_tasks(
     with exit_codes():
         services = [service] if service else _service_names(address)
         rows = [row for name in services for row in _tasks(address, name, instance)]
-    columns = ("task", "service", "instance", "started", "left_s")
+    columns = ("task", "service", "instance", "started", "left_s", "state")
     show(rows, output, columns=columns, empty="There is no task yet: podwire task create --help")
 
 
@@ -105,19 +107,37 @@ def _tasks(address: str, service: str, instance: str | None) -> list[dict[str, A
         "serviceId": identity,
         "instanceId": instance_id(identity, instance) if instance else None,
     }
-    now_s = time.time()
-    return [
-        {
-            "task": task["taskId"],
-            "service": task["serviceName"],
-            "instance": task["serviceInstanceName"],
-            "started": time.strftime("%F %T", time.localtime(task["taskStartTime"] / 1000)),
-            "left_s": max(
-                0, round(task["taskStartTime"] / 1000 + task["fixedTriggerDuration"] - now_s)
-            ),
-        }
-        for task in ask(address, LIST, variables)["queryEBPFProfilingTasks"]
-    ]
+    return [_row(task) for task in _listed(address, variables)]
+
+
+def _row(task: dict[str, Any]) -> dict[str, Any]:
+    ends_s = task["taskStartTime"] / 1000 + task["fixedTriggerDuration"]
+    left_s = max(0, round(ends_s - time.time()))
+    return {
+        "task": task["taskId"],
+        "service": task["serviceName"],
+        "instance": task["serviceInstanceName"],
+        "started": time.strftime("%F %T", time.localtime(task["taskStartTime"] / 1000)),
+        "left_s": left_s,
+        "state": _state(task, left_s),
+    }
+
+
+def _listed(address: str, variables: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        answer = ask(address, LIST, variables)
+    except Refused as error:
+        if "isAgentAway" not in str(error):
+            raise
+        answer = ask(address, FOREIGN_LIST, variables)
+    found: list[dict[str, Any]] = answer["queryEBPFProfilingTasks"]
+    return found
+
+
+def _state(task: dict[str, Any], left_s: int) -> str:
+    if not left_s:
+        return "ended"
+    return "agent away" if task.get("isAgentAway") else "running"
 
 
 def _rules(

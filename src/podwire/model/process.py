@@ -56,3 +56,15 @@ class ProcessRecord:
 
     last_ping_ms: int
     properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """An instance that something was heard of: with it, its service exists."""
+
+    layer: str
+    service: str
+    instance: str
+    """Empty when only the service was named."""
+
+    seen_ms: int

@@ -1,10 +1,22 @@
 """
-A network-profiling task with its sampling rules.
+A profiling task with its sampling rules.
 
-In: an operator's request.  Out: the agent that watches the instance's processes.
+In: an operator's request, or an agent whose policy was met.  Out: the agent that watches the
+instance's processes, and the list of what was run.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+from podwire.model.policy import Monitor
+
+
+class Target(StrEnum):
+    """What a task looks at."""
+
+    ON_CPU = "ON_CPU"
+    OFF_CPU = "OFF_CPU"
+    NETWORK = "NETWORK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +41,28 @@ class SamplingRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A threshold of a policy that was met, in the monitor's own unit; of a URI or in general."""
+
+    monitor: Monitor
+    threshold: float
+    current: float
+    uri_path: str | None = None
+    uri_regex: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggered:
+    """Why an agent started a task by itself, and on which process."""
+
+    target: Target
+    process: str
+    """Name of the process."""
+
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkTask:
     """Watch one service instance from `start_ms` on for `duration_s` seconds."""
 
@@ -39,6 +73,13 @@ class NetworkTask:
     duration_s: int
     update_ms: int
     rules: tuple[SamplingRule, ...] = ()
+    triggered: Triggered | None = None
+    """None for a task that an operator asked for."""
+
+    @property
+    def target(self) -> Target:
+        """What it looks at; only policies look at other things than the network."""
+        return self.triggered.target if self.triggered else Target.NETWORK
 
     @property
     def end_ms(self) -> int:

@@ -39,5 +39,8 @@ class Source(Protocol):
     ) -> Sequence[NetworkTask]:
         """Tasks, the newest first."""
 
+    async def last_pings(self, instance_ids: Sequence[str]) -> Mapping[str, int]:
+        """When an agent last spoke of each of these instances, in milliseconds."""
+
     async def write_task(self, new: NetworkTask) -> None:
         """Keep a task, or a longer duration of one."""

@@ -1,11 +1,12 @@
 """
-Network-profiling tasks: create, keep, list (contract 4.1, 4.3).
+Profiling tasks: create, keep, list (contract 4.1, 4.3).
 
 In: an operator's request.  Out: a task in storage, or the reason why not, in SkyWalking's words.
 """
 
 import hashlib
 import re
+import secrets
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,15 +14,21 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from podwire.model.identity import split_instance_id, split_service_id
+from podwire.model.identity import process_id, split_instance_id, split_service_id
 from podwire.model.process import DetectType
-from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings, Target
+from podwire.query import cause
 from podwire.query.context import Info, context_of, source_of
+from podwire.query.duration import buckets
 
 query, mutation = QueryType(), MutationType()
 
 DURATION_S = 600
 KEEP_BELOW_MS = 60_000
+AWAY_AFTER_MS = 45_000
+"""Two heartbeats and a little: an agent that is silent for so long hears of no task."""
+
+NO_PROCESSES = "The instance doesn't have processes."
 
 
 class Refused(ValueError):
@@ -56,21 +63,21 @@ async def _service_of(info: Info, instance: str) -> str:
     try:
         service, _ = split_instance_id(instance)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise Refused(NO_PROCESSES) from error
     processes = await source_of(info).processes(instance_id=instance)
     if all(each.detect_type is DetectType.VIRTUAL for each in processes):
-        raise Refused("The instance doesn't have processes.")
+        raise Refused(NO_PROCESSES)
     return service
 
 
 def task_id(service: str, instance: str, start_ms: int) -> str:
     """
-    Hex SHA-256 over service id, instance id and start.
+    Hex SHA-256 over service id, instance id, start and a nonce.
 
-    OAP leaves the instance out, so that two tasks of one service in one millisecond collide there.
+    OAP leaves the last two out: there, two tasks of one service in one millisecond are one.
     """
     return hashlib.sha256(
-        service.encode() + instance.encode() + struct.pack("<q", start_ms)
+        service.encode() + instance.encode() + struct.pack("<q", start_ms) + secrets.token_bytes(16)
     ).hexdigest()
 
 
@@ -129,6 +136,8 @@ async def keep(_: object, info: Info, taskId: str) -> dict[str, Any]:
     found = await context.source.tasks(task_id=taskId)
     if not found:
         return {"status": False, "errorReason": "profiling task not exists"}
+    if found[0].target is not Target.NETWORK:
+        return {"status": False, "errorReason": 'current task is not a "NETWORK" task'}
     now_ms = context.now_ms()
     left_ms = found[0].end_ms - now_ms
     if left_ms < 0:
@@ -149,19 +158,43 @@ async def list_tasks(
     triggerType: str | None = None,
     duration: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    if (targets and "NETWORK" not in targets) or triggerType == "CONTINUOUS_PROFILING":
-        return []
     if not (serviceId or serviceInstanceId):
         raise Refused("please provide the service id or instance id")
-    found = await source_of(info).tasks(
-        service_id=serviceId or "", instance_id=serviceInstanceId or ""
-    )
-    return [_shape(each) for each in found]
+    found = [
+        each
+        for each in await source_of(info).tasks(
+            service_id=serviceId or "", instance_id=serviceInstanceId or ""
+        )
+        if _trigger(each) == (triggerType or "FIXED_TIME")
+        and (not targets or each.target.value in targets)
+        and (not duration or _ran_in(each, duration))
+    ]
+    return await _shapes(info, found)
+
+
+def _trigger(task: NetworkTask) -> str:
+    return "CONTINUOUS_PROFILING" if task.triggered else "FIXED_TIME"
+
+
+def _ran_in(task: NetworkTask, duration: Mapping[str, Any]) -> bool:
+    times = buckets(duration)
+    return task.start_ms < times.end_s * 1000 and task.end_ms > times.starts_s[0] * 1000
+
+
+async def _shapes(info: Info, tasks: Sequence[NetworkTask]) -> list[dict[str, Any]]:
+    now_ms = context_of(info).now_ms()
+    running = sorted({each.instance_id for each in tasks if each.end_ms > now_ms})
+    pings = await source_of(info).last_pings(running) if running else {}
+    away = {each for each in running if pings.get(each, 0) < now_ms - AWAY_AFTER_MS}
+    return [
+        _shape(each) | {"isAgentAway": each.end_ms > now_ms and each.instance_id in away}
+        for each in tasks
+    ]
 
 
 def _shape(task: NetworkTask) -> dict[str, Any]:
     _, instance_name = split_instance_id(task.instance_id)
-    return {
+    shape = {
         "taskId": task.task_id,
         "serviceId": task.service_id,
         "serviceName": split_service_id(task.service_id)[0],
@@ -169,8 +202,15 @@ def _shape(task: NetworkTask) -> dict[str, Any]:
         "serviceInstanceName": instance_name,
         "processLabels": [],
         "taskStartTime": task.start_ms,
-        "triggerType": "FIXED_TIME",
+        "triggerType": _trigger(task),
         "fixedTriggerDuration": task.duration_s,
-        "targetType": "NETWORK",
+        "targetType": task.target.value,
         "createTime": task.start_ms,
     }
+    if task.triggered:
+        shape |= {
+            "processId": process_id(task.instance_id, task.triggered.process),
+            "processName": task.triggered.process,
+            "continuousProfilingCauses": list(map(cause.shape, task.triggered.causes)),
+        }
+    return shape

@@ -12,7 +12,7 @@ import grpc
 from podwire.receiver.sink import Sink
 from podwire.receiver.tally import Tally
 from podwire.wire.gen.skywalking import command_pb2, profile_pb2, profile_pb2_grpc
-from podwire.wire.task import task_command
+from podwire.wire.task import FOLLOWS_INSTANCE, task_command
 
 
 class ProfilingService(profile_pb2_grpc.EBPFProfilingServiceServicer):
@@ -28,9 +28,11 @@ class ProfilingService(profile_pb2_grpc.EBPFProfilingServiceServicer):
         request: profile_pb2.EBPFProfilingTaskQuery,
         context: grpc.aio.ServicerContext[profile_pb2.EBPFProfilingTaskQuery, command_pb2.Commands],
     ) -> command_pb2.Commands:
-        del context
         tasks = await self._sink.tasks_of_agent(
-            request.roverInstanceId, since_ms=request.latestUpdateTime, now_ms=self._now_ms()
+            request.roverInstanceId,
+            since_ms=request.latestUpdateTime,
+            now_ms=self._now_ms(),
+            follows_instance=FOLLOWS_INSTANCE in (context.invocation_metadata() or ()),
         )
         self._tally.add("task_poll_total")
         return command_pb2.Commands(commands=[task_command(task, ids) for task, ids in tasks])

@@ -1,25 +1,29 @@
 """
 The gRPC server on port 11800 with every service, health and reflection.
 
-In: a sink, an analyzer.  Out: a started server.  What we do not have answers UNIMPLEMENTED and is
-logged once a method.
+In: a sink, an analyzer, who may call.  Out: a started server, and on which port.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from podwire.receiver.access_log import AccessLogService
 from podwire.receiver.analysis import Analyzer
 from podwire.receiver.continuous import ContinuousService
-from podwire.receiver.counted import AccessLogService, EventService, LogService
+from podwire.receiver.event import EventService
+from podwire.receiver.gate import Answered, Token, Unknown
+from podwire.receiver.log import LogRule, LogService, Names
+from podwire.receiver.management import ManagementService
 from podwire.receiver.meter import MeterService
 from podwire.receiver.process import ProcessService
 from podwire.receiver.profiling import ProfilingService
+from podwire.receiver.segment import SegmentService
 from podwire.receiver.sink import Sink
 from podwire.receiver.tally import Tally
 from podwire.wire.gen.skywalking import (
@@ -29,6 +33,8 @@ from podwire.wire.gen.skywalking import (
     continuous_pb2_grpc,
     logging_pb2,
     logging_pb2_grpc,
+    management_pb2,
+    management_pb2_grpc,
     meter_pb2,
     meter_pb2_grpc,
     process_pb2,
@@ -44,80 +50,75 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 50 * 1024 * 1024
 """The largest message taken in, as in OAP (contract 0)."""
 
-SERVICES = (
-    process_pb2.DESCRIPTOR.services_by_name["EBPFProcessService"].full_name,
-    profile_pb2.DESCRIPTOR.services_by_name["EBPFProfilingService"].full_name,
-    continuous_pb2.DESCRIPTOR.services_by_name["ContinuousProfilingService"].full_name,
-    meter_pb2.DESCRIPTOR.services_by_name["MeterReportService"].full_name,
-    logging_pb2.DESCRIPTOR.services_by_name["LogReportService"].full_name,
-    tracing_pb2.DESCRIPTOR.services_by_name["SpanAttachedEventReportService"].full_name,
-    accesslog_pb2.DESCRIPTOR.services_by_name["EBPFAccessLogService"].full_name,
-    health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-    reflection.SERVICE_NAME,
+SERVICES = tuple(
+    service.full_name
+    for module in (
+        process_pb2,
+        profile_pb2,
+        continuous_pb2,
+        meter_pb2,
+        logging_pb2,
+        tracing_pb2,
+        accesslog_pb2,
+        management_pb2,
+    )
+    for service in module.DESCRIPTOR.services_by_name.values()
 )
+
+
+class _BothNames:
+    """A server to add services to: each is there without its package, too (before v3)."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, methods: Any) -> None:
+        old = grpc.method_handlers_generic_handler(service.rpartition(".")[2], methods)
+        self._server.add_generic_rpc_handlers((old,))
 
 
 class PortTaken(OSError):
     """The address cannot be listened on; the operator must free it or choose another."""
 
 
-if TYPE_CHECKING:  # generic for mypy alone
-    Handler = grpc.RpcMethodHandler[object, object]
-    Interceptor = grpc.aio.ServerInterceptor[object, object]
-else:
-    Handler, Interceptor = grpc.RpcMethodHandler, grpc.aio.ServerInterceptor
-
-
-class NameTheUnknown(Interceptor):
-    """Logs each method that nobody here implements, once."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if not handler and method not in self._known and len(self._known) < 1000:
-            self._known.add(method)
-            log.warning("an agent called %s, which podwire does not have", method)
-        return handler
-
-
 async def serve(
-    address: str, *, sink: Sink, analyzer: Analyzer, tally: Tally, now_ms: Callable[[], int]
+    address: str,
+    *,
+    sink: Sink,
+    analyzer: Analyzer,
+    names: Names,
+    log_rule: LogRule,
+    tally: Tally,
+    now_ms: Callable[[], int],
+    token: str = "",
+    transient: tuple[type[Exception], ...] = (OSError,),
 ) -> grpc.aio.Server:
     """
-    A started server on `HOST:PORT`.
+    A started server on `HOST:PORT`; with a token, calls without it are refused.
+
+    Calls that fail with a `transient` error may be sent again.
 
     Raises `PortTaken` when the address cannot be bound.
     """
     server = grpc.aio.server(
-        interceptors=[NameTheUnknown()],
+        interceptors=[Token(token, tally), Answered(tally, transient), Unknown(tally)],
         options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
     )
-    process_pb2_grpc.add_EBPFProcessServiceServicer_to_server(
-        ProcessService(sink, tally, now_ms), server
-    )
-    profile_pb2_grpc.add_EBPFProfilingServiceServicer_to_server(
-        ProfilingService(sink, tally, now_ms), server
-    )
-    continuous_pb2_grpc.add_ContinuousProfilingServiceServicer_to_server(
-        ContinuousService(), server
-    )
+    both: Any = _BothNames(server)
+    _add_ebpf(both, sink, tally, now_ms)
     meter_pb2_grpc.add_MeterReportServiceServicer_to_server(
-        MeterService(analyzer, sink, tally, now_ms), server
+        MeterService(analyzer, sink, tally, now_ms), both
     )
-    logging_pb2_grpc.add_LogReportServiceServicer_to_server(LogService(tally), server)
-    tracing_pb2_grpc.add_SpanAttachedEventReportServiceServicer_to_server(
-        EventService(tally), server
+    logging_pb2_grpc.add_LogReportServiceServicer_to_server(
+        LogService(log_rule, names, sink, tally, now_ms), both
     )
-    accesslog_pb2_grpc.add_EBPFAccessLogServiceServicer_to_server(AccessLogService(tally), server)
+    _add_language(both, sink, tally, now_ms)
     await _add_health(server)
-    reflection.enable_server_reflection(SERVICES, server)
+    health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+    reflection.enable_server_reflection([*SERVICES, health, reflection.SERVICE_NAME], server)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -127,7 +128,37 @@ async def serve(
     return server
 
 
+def _add_ebpf(server: grpc.aio.Server, sink: Sink, tally: Tally, now_ms: Callable[[], int]) -> None:
+    """What a Rover calls beside meters and logs."""
+    process_pb2_grpc.add_EBPFProcessServiceServicer_to_server(
+        ProcessService(sink, tally, now_ms), server
+    )
+    profile_pb2_grpc.add_EBPFProfilingServiceServicer_to_server(
+        ProfilingService(sink, tally, now_ms), server
+    )
+    continuous_pb2_grpc.add_ContinuousProfilingServiceServicer_to_server(
+        ContinuousService(sink, tally, now_ms), server
+    )
+    accesslog_pb2_grpc.add_EBPFAccessLogServiceServicer_to_server(AccessLogService(tally), server)
+    tracing_pb2_grpc.add_SpanAttachedEventReportServiceServicer_to_server(
+        EventService(sink, tally, now_ms), server
+    )
+
+
+def _add_language(
+    server: grpc.aio.Server, sink: Sink, tally: Tally, now_ms: Callable[[], int]
+) -> None:
+    """What language agents call."""
+    tracing_pb2_grpc.add_TraceSegmentReportServiceServicer_to_server(
+        SegmentService(sink, tally, now_ms), server
+    )
+    management_pb2_grpc.add_ManagementServiceServicer_to_server(
+        ManagementService(sink, tally, now_ms), server
+    )
+
+
 async def _add_health(server: grpc.aio.Server) -> None:
     servicer = HealthServicer()
-    await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    for name in ("", *SERVICES):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from podwire.model.metric import Partial, Relation
-from podwire.model.process import ProcessRecord
+from podwire.model.policy import Policy
+from podwire.model.process import ProcessRecord, Sighting
+from podwire.model.record import SampledRecord
 from podwire.model.task import NetworkTask
+from podwire.model.trace import Span, SpanEvent
 
 
 class Sink(Protocol):
@@ -23,15 +26,34 @@ class Sink(Protocol):
     async def keep_alive(self, records: Sequence[ProcessRecord]) -> None:
         """As `report_processes`, and their services and instances exist from now on."""
 
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        """Instances that something was heard of exist from now on, and their services."""
+
     async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
         """Take in partials and edges; queryable within a second."""
 
     async def tasks_of_agent(
-        self, agent_id: str, *, since_ms: int, now_ms: int
+        self, agent_id: str, *, since_ms: int, now_ms: int, follows_instance: bool = False
     ) -> Sequence[tuple[NetworkTask, Sequence[str]]]:
         """
         Tasks updated after `since_ms` with the ids of the agent's live processes of the instance.
 
         A process is live when it pinged within two heartbeats (45 s); a task without one is left
-        out.
+        out. An agent that follows an instance by itself is told all of them; another one is
+        told runs that never share a process.
         """
+
+    async def write_task(self, new: NetworkTask) -> None:
+        """Keep a task that an agent started by itself."""
+
+    async def policies(self, service_ids: Sequence[str]) -> Sequence[Policy]:
+        """What is set for these services; a service that never had a policy is absent."""
+
+    async def add_records(self, records: Sequence[SampledRecord]) -> None:
+        """Keep sampled requests, none twice."""
+
+    async def add_spans(self, spans: Sequence[Span]) -> None:
+        """Keep spans, none twice."""
+
+    async def add_events(self, events: Sequence[SpanEvent]) -> None:
+        """Keep events of spans, none twice."""

@@ -8,8 +8,8 @@ In: reports and heartbeats.  Out: who is there. A newer value wins, a blank one 
 from collections.abc import Sequence
 from typing import Any
 
-from podwire.model.identity import entity_instance_id, service_id
-from podwire.model.process import DetectType, Entity, ProcessRecord
+from podwire.model.identity import entity_instance_id, instance_id, service_id
+from podwire.model.process import DetectType, Entity, ProcessRecord, Sighting
 from podwire.model.topology import Instance, Service, StoredProcess
 from podwire.storage.engine import Engine, Row
 
@@ -24,7 +24,7 @@ INSTANCES = """
 SELECT instance_id, any(service_id), any(service), any(instance),
        min(first_ping_ms), max(last_ping_ms)
 FROM instance
-WHERE {service:String} = '' OR service_id = {service:String}
+WHERE instance_id != '' AND ({service:String} = '' OR service_id = {service:String})
 GROUP BY instance_id
 ORDER BY any(instance)
 """
@@ -46,10 +46,21 @@ SELECT instance_id, groupArray(process_id)
 FROM (
     SELECT any(instance_id) AS instance_id, process_id
     FROM process
+    WHERE process_id IN (
+        SELECT process_id FROM process
+        WHERE last_ping_ms >= {since:Int64} AND agent_id.2 = {agent:String}
+    )
     GROUP BY process_id
     HAVING max(agent_id).2 = {agent:String} AND max(last_ping_ms) >= {since:Int64}
     ORDER BY process_id
 )
+GROUP BY instance_id
+"""
+
+LAST_PINGS = """
+SELECT instance_id, max(last_ping_ms)
+FROM process
+WHERE instance_id IN {instances:Array(String)} AND agent_id.2 != ''
 GROUP BY instance_id
 """
 
@@ -62,10 +73,10 @@ async def write(engine: Engine, records: Sequence[ProcessRecord]) -> None:
         await engine.insert("process", _process_columns(records))
 
 
-async def write_instances(engine: Engine, records: Sequence[ProcessRecord]) -> None:
-    """Insert or refresh the instances of these processes."""
-    if records:
-        await engine.insert("instance", _instance_columns(records))
+async def write_instances(engine: Engine, sightings: Sequence[Sighting]) -> None:
+    """Insert or refresh instances, and so their services."""
+    if sightings:
+        await engine.insert("instance", _instance_columns(sightings))
 
 
 def _process_columns(records: Sequence[ProcessRecord]) -> dict[str, list[Any]]:
@@ -93,15 +104,19 @@ def _newest(record: ProcessRecord, value: Any) -> tuple[int, Any]:
     return (record.last_ping_ms if value else 0, value)
 
 
-def _instance_columns(records: Sequence[ProcessRecord]) -> dict[str, list[Any]]:
+def _instance_columns(sightings: Sequence[Sighting]) -> dict[str, list[Any]]:
+    services = [service_id(each.service) for each in sightings]
     return {
-        "service_id": [service_id(each.entity.service) for each in records],
-        "instance_id": [entity_instance_id(each.entity) for each in records],
-        "layer": [each.entity.layer for each in records],
-        "service": [each.entity.service for each in records],
-        "instance": [each.entity.instance for each in records],
-        "first_ping_ms": [each.last_ping_ms for each in records],
-        "last_ping_ms": [each.last_ping_ms for each in records],
+        "service_id": services,
+        "instance_id": [
+            instance_id(service, each.instance) if each.instance else ""
+            for service, each in zip(services, sightings, strict=True)
+        ],
+        "layer": [each.layer for each in sightings],
+        "service": [each.service for each in sightings],
+        "instance": [each.instance for each in sightings],
+        "first_ping_ms": [each.seen_ms for each in sightings],
+        "last_ping_ms": [each.seen_ms for each in sightings],
     }
 
 
@@ -148,4 +163,10 @@ def _process(row: Row) -> StoredProcess:
 async def live_of_agent(engine: Engine, agent_id: str, since_ms: int) -> dict[str, list[str]]:
     """Process ids by instance id that this agent has pinged since then."""
     rows = await engine.query(LIVE_OF_AGENT, {"agent": agent_id, "since": since_ms})
+    return {row[0]: row[1] for row in rows}
+
+
+async def last_pings(engine: Engine, instance_ids: Sequence[str]) -> dict[str, int]:
+    """When an agent last spoke of each of these instances, of those that one ever spoke of."""
+    rows = await engine.query(LAST_PINGS, {"instances": list(instance_ids)})
     return {row[0]: row[1] for row in rows}

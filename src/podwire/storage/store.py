@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from podwire.model.metric import Partial, Relation, Side
 from podwire.model.policy import Policy
-from podwire.model.process import ProcessRecord
+from podwire.model.process import ProcessRecord, Sighting
 from podwire.model.record import SampledKind, SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
@@ -22,6 +22,9 @@ from podwire.storage.migrate import migrate
 
 FLUSH_INTERVAL_S = 0.4
 BUFFER_LIMIT = 1_000_000
+WRITTEN_LIMIT = 100_000
+"""So many virtual processes and instances are remembered as written in this minute."""
+
 LIVE_MS = 45_000
 """A process is live for two heartbeats and a little."""
 
@@ -49,7 +52,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._buffer = Buffer(engine, limit=BUFFER_LIMIT)
-        self._virtual: dict[str, int] = {}
+        self._written: dict[str, int] = {}
         self._flushing = asyncio.create_task(self._flush_forever())
 
     @classmethod
@@ -88,32 +91,58 @@ class Store:
         await process.write(self._engine, fresh)
 
     def _is_news(self, record: ProcessRecord) -> bool:
-        """A virtual process comes with every report; once a minute is enough to keep it."""
-        if record.agent_id:
-            return True
-        minute = record.last_ping_ms // 60_000
-        if self._virtual.get(record.process_id) == minute:
+        return bool(record.agent_id) or self._is_new(record.process_id, record.last_ping_ms)
+
+    def _is_new(self, key: str, now_ms: int) -> bool:
+        """What comes with every report need be written once a minute only."""
+        minute = now_ms // 60_000
+        if self._written.get(key) == minute:
             return False
-        if len(self._virtual) > 100_000:
-            self._virtual.clear()
-        self._virtual[record.process_id] = minute
+        if len(self._written) > WRITTEN_LIMIT:
+            self._written.clear()
+        self._written[key] = minute
         return True
 
     async def keep_alive(self, records: Sequence[ProcessRecord]) -> None:
         await process.write(self._engine, records)
-        await process.write_instances(self._engine, records)
+        await process.write_instances(
+            self._engine,
+            [
+                Sighting(
+                    layer=each.entity.layer,
+                    service=each.entity.service,
+                    instance=each.entity.instance,
+                    seen_ms=each.last_ping_ms,
+                )
+                for each in records
+            ],
+        )
+
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        fresh = {
+            (each.layer, each.service, each.instance): each
+            for each in sightings
+            if self._is_new(f"{each.layer} {each.service} {each.instance}", each.seen_ms)
+        }
+        await process.write_instances(self._engine, list(fresh.values()))
 
     async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
         self._buffer.add(partials, relations)
 
     async def tasks_of_agent(
-        self, agent_id: str, *, since_ms: int, now_ms: int
+        self, agent_id: str, *, since_ms: int, now_ms: int, follows_instance: bool = False
     ) -> Sequence[tuple[NetworkTask, Sequence[str]]]:
-        live = await process.live_of_agent(self._engine, agent_id, now_ms - LIVE_MS)
-        if not live:
-            return []
-        found = await task.tasks(self._engine, instances=list(live), since_ms=since_ms)
-        return [(each, live[each.instance_id]) for each in found if each.end_ms > now_ms]
+        return await task.hand_out_to(
+            self._engine,
+            agent_id,
+            since_ms=since_ms,
+            now_ms=now_ms,
+            live_since_ms=now_ms - LIVE_MS,
+            follows_instance=follows_instance,
+        )
+
+    async def last_pings(self, instance_ids: Sequence[str]) -> Mapping[str, int]:
+        return await process.last_pings(self._engine, instance_ids)
 
     async def services(self) -> Sequence[Service]:
         return await process.services(self._engine)
@@ -156,8 +185,9 @@ class Store:
     async def tasks(
         self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
     ) -> Sequence[NetworkTask]:
-        instances = [instance_id] if instance_id else []
-        return await task.tasks(self._engine, service=service_id, instances=instances, task=task_id)
+        return await task.tasks(
+            self._engine, service=service_id, instance=instance_id, task=task_id
+        )
 
     async def write_task(self, new: NetworkTask) -> None:
         await task.write(self._engine, new)

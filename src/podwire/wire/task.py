@@ -15,6 +15,9 @@ from podwire.wire.gen.skywalking import command_pb2, common_pb2
 
 COMMAND = "EBPFProfilingTaskQuery"
 
+FOLLOWS_INSTANCE = ("podwire-follows", "instance")
+"""Metadata of a poll by an agent that finds the processes of a task's instance by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -47,7 +50,8 @@ def order_of(command: command_pb2.Command) -> Order | None:
     Raises `Malformed` when an argument is missing or unreadable.
     """
     arguments = {pair.key: pair.value for pair in command.args}
-    if command.command != COMMAND or arguments.get("TargetType") != "NETWORK":
+    kind = arguments.get("TargetType"), arguments.get("TriggerType")
+    if command.command != COMMAND or kind != ("NETWORK", "FIXED_TIME"):
         return None
     try:
         task = NetworkTask(

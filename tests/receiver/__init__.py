@@ -1,0 +1,1 @@
+"""Tests of the gRPC side of the backend."""
