@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test lint kube bpf ui stubs bench docs lock clean
+.PHONY: help demo test lint bpf ui stubs bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,7 +18,6 @@ demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --ou
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
-	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
 	@./setup.sh demo test >&2
 	@$(BIN)/python hatch_build.py bpf stubs ui
 	@$(MAKE) --no-print-directory lint
@@ -30,9 +29,6 @@ lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-
-kube: ## build the real API server and helm that tests run (minutes, once a machine)
-	@$(PYTHON) tests/kube/build.py apiserver helm
 
 bpf: .venv/ready ## compile the BPF objects
 	@$(BIN)/python hatch_build.py bpf

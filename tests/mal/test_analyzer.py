@@ -102,8 +102,6 @@ def test_a_new_name_renames_the_peer() -> None:
     names: dict[str, str] = {}
 
     class Cluster:
-        epoch = 0
-
         def name_of(self, address: str) -> str | None:
             return names.get(address)
 
