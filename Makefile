@@ -14,12 +14,12 @@ help: ## list the targets
 
 demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
 	@./setup.sh demo test >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui
+	@$(BIN)/python hatch_build.py bpf native stubs ui
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python hatch_build.py test-ui
 	@$(BIN)/pytest $(ARGS)
@@ -41,7 +41,7 @@ ui: .venv/ready ## build the page
 
 bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/ready stubs ## write docs/reference from the code
@@ -54,7 +54,7 @@ lock: ## pin the Python dependencies anew (needs uv)
 
 clean: ## remove everything that was built or installed here
 	@rm -rf .venv .output dist build ui/node_modules src/podwire/capture/object \
-	    src/podwire/wire/gen src/podwire/app/page
+	    src/podwire/wire/gen src/podwire/app/page src/podwire/native/object
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock pyproject.toml setup.sh
