@@ -6,8 +6,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+TARGET ?=
 
-.PHONY: help demo test lint bpf ui stubs bench docs lock clean
+.PHONY: help demo test lint conformance bpf ui stubs bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +30,9 @@ lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARGET=HOST:11800,HOST:12800)
+	@CONFORMANCE_TARGET=$(TARGET) $(BIN)/pytest tests/conformance $(ARGS)
 
 bpf: .venv/ready ## compile the BPF objects
 	@$(BIN)/python hatch_build.py bpf

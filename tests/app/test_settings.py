@@ -74,3 +74,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The operator sees which path was tried."""
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
         load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("layer", ["NO_SUCH", "k8s_service", "''", "5"])
+def test_a_layer_that_is_none_is_refused(tmp_path: Path, layer: str) -> None:
+    """A backend of SkyWalking's would refuse every heartbeat of the agent."""
+    path = written(tmp_path, f"agent: {{hosts: [{{service: s, unit: u, layer: {layer}}}]}}")
+
+    with pytest.raises(ConfigError, match=r"agent.hosts\[0\].layer must be a layer"):
+        load(path, {})
