@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance bpf ui stubs bench docs lock clean
+.PHONY: help demo test lint conformance kube bpf ui stubs bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,7 @@ demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --ou
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
+	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
 	@./setup.sh demo test >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui
 	@$(MAKE) --no-print-directory lint
@@ -33,6 +34,9 @@ lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
 
 conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARGET=HOST:11800,HOST:12800)
 	@CONFORMANCE_TARGET=$(TARGET) $(BIN)/pytest tests/conformance $(ARGS)
+
+kube: ## build the real API server and helm that tests run (minutes, once a machine)
+	@$(PYTHON) tests/kube/build.py apiserver helm
 
 bpf: .venv/ready ## compile the BPF objects
 	@$(BIN)/python hatch_build.py bpf
