@@ -6,22 +6,21 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-TARGET ?=
 
-.PHONY: help demo test lint conformance kube bpf ui stubs bench docs lock clean
+.PHONY: help demo test lint kube bpf ui stubs bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf stubs ui >&2
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
 	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
 	@./setup.sh demo test >&2
-	@$(BIN)/python hatch_build.py bpf native stubs ui
+	@$(BIN)/python hatch_build.py bpf stubs ui
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python hatch_build.py test-ui
 	@$(BIN)/pytest $(ARGS)
@@ -31,9 +30,6 @@ lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-
-conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARGET=HOST:11800,HOST:12800)
-	@CONFORMANCE_TARGET=$(TARGET) $(BIN)/pytest tests/conformance $(ARGS)
 
 kube: ## build the real API server and helm that tests run (minutes, once a machine)
 	@$(PYTHON) tests/kube/build.py apiserver helm
@@ -49,7 +45,7 @@ ui: .venv/ready ## build the page
 
 bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/ready stubs ## write docs/reference from the code
@@ -62,7 +58,7 @@ lock: ## pin the Python dependencies anew (needs uv)
 
 clean: ## remove everything that was built or installed here
 	@rm -rf .venv .output dist build ui/node_modules src/podwire/capture/object \
-	    src/podwire/wire/gen src/podwire/app/page src/podwire/native/object
+	    src/podwire/wire/gen src/podwire/app/page
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock pyproject.toml setup.sh

@@ -13,9 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from podwire.agent.settings import AgentSettings
+from podwire.agent.settings import AgentSettings, KubernetesSettings
 from podwire.app.rules import shipped
 from podwire.app.settings import BackendSettings
+from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
 from podwire.mal import load
 
@@ -33,6 +34,8 @@ def settings() -> str:
         ("backend", BackendSettings),
         ("agent", AgentSettings),
         ("agent.hosts[]", HostRule),
+        ("agent.kubernetes", KubernetesSettings),
+        ("agent.kubernetes.analyzers[]", Analyzer),
     )
     for name, kind in sections:
         rows = [
@@ -49,8 +52,15 @@ def settings() -> str:
 
 
 def _row(field: Field[Any], meanings: dict[str, str]) -> str:
-    default = "" if field.default is MISSING else f"`{field.default!r}`"
+    default = "" if field.default is MISSING else f"`{_told(field.default)!r}`"
     return f"| `{field.name}` | {default} | {meanings.get(field.name, '')} |"
+
+
+def _told(default: Any) -> Any:
+    """A default as one would write it into a file."""
+    if isinstance(default, tuple):
+        return tuple(getattr(each, "layer", each) for each in default)
+    return getattr(default, "text", default)
 
 
 def _meanings(kind: type) -> dict[str, str]:

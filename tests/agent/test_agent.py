@@ -35,6 +35,9 @@ class Host:
     def scan(self) -> Sequence[Process]:
         return list(self.processes)
 
+    async def wait(self, timeout_s: float) -> None:
+        await asyncio.sleep(timeout_s)
+
 
 class Kernel:
     """A flow source: one write a drain for each watched process."""
@@ -77,9 +80,9 @@ class Backend:
             raise Unreachable("away")
         self.calls.append(name)
 
-    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+    async def report(self, processes: Sequence[Process]) -> Mapping[Process, str]:
         self._call("report")
-        return {each.pid: f"id-{each.entity.process}" for each in processes}
+        return {each: f"id-{each.entity.process}" for each in processes}
 
     async def keep_alive(self, processes: Sequence[Process]) -> None:
         self._call("keep_alive")

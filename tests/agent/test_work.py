@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from podwire.agent.registry import REPORT_ALL_EVERY, Registry
+from podwire.agent.report import Named
 from podwire.agent.uplink import Unreachable
 from podwire.agent.work import ASK_ALL_EVERY, Work
 from podwire.model.process import DetectType, Entity, Process
@@ -19,12 +20,12 @@ class Line:
         self.prefix = "id"
         self.is_cut = False
 
-    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+    async def report(self, processes: Sequence[Process]) -> Mapping[Process, str]:
         if self.is_cut:
             raise Unreachable("cut")
         self.calls.append(("report", [each.pid for each in processes]))
         return {
-            each.pid: f"{self.prefix}-{each.entity.process}"
+            each: f"{self.prefix}-{each.entity.process}"
             for each in processes
             if each.pid not in self.silent
         }
@@ -139,3 +140,25 @@ async def test_polls_ask_after_the_newest_and_now_and_then_for_all() -> None:
     assert [5] * (ASK_ALL_EVERY - 1) + [0, 5] == [
         work.next_since_ms() for _ in range(ASK_ALL_EVERY + 1)
     ]
+
+
+async def test_a_process_reports_as_each_of_its_entities() -> None:
+    """A mesh's and a service's name of one pid: a task of either measures it under that name."""
+    as_web = process(1)
+    entity = Entity(layer="K8S_SERVICE", service="front", instance="pod", process="nginx")
+    as_front = Process(pid=1, start_ticks=1, entity=entity, detect_type=DetectType.KUBERNETES)
+    line = Line()
+    registry = Registry(line)  # type: ignore[arg-type]
+    registry.update([as_web, as_front])
+    await registry.introduce()
+    mesh, service = ("shop", "pod"), ("front", "pod")
+
+    assert [["shop"]] == services(registry.views({mesh}))
+    assert [["front"]] == services(registry.views({service}))
+    assert [["shop"], ["front"]] == services(registry.views({mesh, service}))
+    assert [["shop"]] == services(registry.views(set()))
+
+
+def services(views: Sequence[Mapping[int, Named]]) -> list[list[str]]:
+    """The services that each view reports as."""
+    return [[named.entity.service for named in view.values()] for view in views]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from podwire.app.settings import ConfigError, Settings, load
+from podwire.discovery.analyzer import DEFAULTS
 
 SEED = """
 agent-analyzer:
@@ -76,10 +77,73 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.yaml")
 
 
-@pytest.mark.parametrize("layer", ["NO_SUCH", "k8s_service", "''", "5"])
-def test_a_layer_that_is_none_is_refused(tmp_path: Path, layer: str) -> None:
-    """A backend of SkyWalking's would refuse every heartbeat of the agent."""
-    path = written(tmp_path, f"agent: {{hosts: [{{service: s, unit: u, layer: {layer}}}]}}")
+def test_kubernetes_mode_is_said_by_the_node(tmp_path: Path) -> None:
+    """With the node alone processes get SkyWalking's names."""
+    text = "agent: {kubernetes: {node: '${NODE_NAME}'}}"
 
-    with pytest.raises(ConfigError, match=r"agent.hosts\[0\].layer must be a layer"):
-        load(path, {})
+    found = load(written(tmp_path, text), {"NODE_NAME": "n1"}).agent.kubernetes
+
+    assert found is not None
+    assert ("n1", DEFAULTS) == (found.node, found.analyzers)
+
+
+def test_analyzers_are_read(tmp_path: Path) -> None:
+    """Names, conditions and labels in our own words."""
+    text = """
+agent:
+  kubernetes:
+    node: n1
+    analyzers:
+      - layer: K8S_SERVICE
+        service: "{pod.workload}.{pod.namespace}"
+        labels: [workload]
+        when: ["not pod.service", "pod.namespace ~ ^shop"]
+"""
+
+    kubernetes = load(written(tmp_path, text), {}).agent.kubernetes
+
+    assert kubernetes is not None
+    (found,) = kubernetes.analyzers
+    assert ("K8S_SERVICE", "{pod.workload}.{pod.namespace}") == (found.layer, found.service.text)
+    assert (("workload",), 2, "{pod.name}") == (found.labels, len(found.when), found.instance.text)
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        ("{}", "kubernetes.node is required"),
+        ("{node: n, analyzers: []}", "analyzers must be a list"),
+        ("{node: n, analyzers: [{layer: MESH}]}", r"analyzers\[0\].service is required"),
+        ("{node: n, analyzers: [{layer: MSH, service: s}]}", r"\[0\].layer must be a layer"),
+        (
+            "{node: n, analyzers: [{layer: MESH, service: '{pod.nmae}'}]}",
+            r"analyzers\[0\].service: character 2: there is no word 'pod.nmae'",
+        ),
+        (
+            "{node: n, analyzers: [{layer: MESH, service: 'a{pod.name'}]}",
+            r"\[0\].service: character 2: a brace without its other",
+        ),
+        (
+            "{node: n, analyzers: [{layer: MESH, service: '{pod.label}'}]}",
+            r"pod.label needs at least one name after it",
+        ),
+        (
+            "{node: n, analyzers: [{layer: MESH, service: s, when: ['pod.name ~ (']}]}",
+            r"\[0\].when: '\(' is not a regular expression",
+        ),
+    ],
+)
+def test_mistakes_in_kubernetes_mode_are_named(
+    tmp_path: Path, section: str, complaint: str
+) -> None:
+    """The key, the place in it, and what is expected."""
+    with pytest.raises(ConfigError, match=complaint):
+        load(written(tmp_path, f"agent: {{kubernetes: {section}}}"), {})
+
+
+def test_an_agent_has_one_mode(tmp_path: Path) -> None:
+    """Rules for a host and a node's name do not go together."""
+    text = "agent: {hosts: [{service: s, unit: u}], kubernetes: {node: n}}"
+
+    with pytest.raises(ConfigError, match="both hosts and kubernetes"):
+        load(written(tmp_path, text), {})

@@ -158,6 +158,8 @@ def test_addresses_get_the_cluster_s_names() -> None:
     """The port is cut at the last colon, also behind IPv6, and new names are learned."""
 
     class Cluster:
+        epoch = 0
+
         def name_of(self, address: str) -> str | None:
             return {"10.0.0.9": "web.shop", "fd00::9": "db.shop"}.get(address)
 

@@ -8,8 +8,7 @@ from podwire.model.identity import process_id
 from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
 from podwire.query.cause import message
-from query.asking import INSTANCE, NOW_MS, Asking
-from query.test_application import CREATE, KEEP, rule
+from query.test_application import CREATE, INSTANCE, KEEP, NOW_MS, Asking, rule
 
 LIST = """query (
   $id: ID, $trigger: EBPFProfilingTriggerType, $targets: [EBPFProfilingTargetType!]

@@ -52,7 +52,7 @@ async def test_our_agent_gets_the_id_of_its_process(backend: Backend) -> None:
     await uplink.keep_alive([PROCESS])
     await uplink.close()
 
-    assert {42: PROCESS_ID} == ids
+    assert {PROCESS: PROCESS_ID} == ids
     (record,) = backend.memory.reported
     assert (PROCESS_ID, "agent-1", ENTITY, NOW_MS) == (
         record.process_id, record.agent_id, record.entity, record.last_ping_ms,

@@ -23,10 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class Scanner(Protocol):
-    """Finds the processes of this host; `discovery.Host` is one."""
+    """Finds the processes of this host; `discovery.Host` and `discovery.Cluster` are two."""
 
     def scan(self) -> Sequence[Process]:
         """Every process that has a name, now."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when there may be other processes than before, at the latest after the time."""
 
 
 class Agent:
@@ -60,7 +63,7 @@ class Agent:
         settings = self._settings
         try:
             async with asyncio.TaskGroup() as clocks:
-                clocks.create_task(self._every(settings.scan_interval_s, self._look))
+                clocks.create_task(self._look_around())
                 clocks.create_task(self._every(settings.heartbeat_interval_s, self._registry.beat))
                 clocks.create_task(self._every(settings.poll_interval_s, self._ask))
                 clocks.create_task(self._every(settings.report_interval_s, self._report))
@@ -76,6 +79,11 @@ class Agent:
             await self._try(step)
             tick = max(tick + interval_s, loop.time())
             await asyncio.sleep(tick - loop.time())
+
+    async def _look_around(self) -> None:
+        while True:
+            await self._try(self._look)
+            await self._scanner.wait(self._settings.scan_interval_s)
 
     async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do a step; say once that the backend went away, and once that it is back."""
@@ -119,14 +127,15 @@ class Agent:
     def _collect(self) -> None:
         flows = self._source.drain() if self._watched else ()
         self._flows += len(flows)
-        self._outbox.put(
-            collections(
-                flows,
-                self._registry.named,
-                host_addresses=self._host_addresses(),
-                timestamp_ms=self._now_ms(),
+        for named in self._registry.views(self._work.instances):
+            self._outbox.put(
+                collections(
+                    flows,
+                    named,
+                    host_addresses=self._host_addresses(),
+                    timestamp_ms=self._now_ms(),
+                )
             )
-        )
 
     def statistics(self) -> Mapping[str, int]:
         """Totals since start, by name."""

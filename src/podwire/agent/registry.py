@@ -6,7 +6,8 @@ A new process is reported and kept alive at once, so that its service appears im
 that the backend does not answer is asked for again with the next heartbeat, not with every scan.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
 
 from podwire.agent.report import Named
 from podwire.agent.uplink import Uplink
@@ -17,44 +18,44 @@ REPORT_ALL_EVERY = 10
 
 
 class Registry:
-    """Pending until the backend answered with an id, then registered until the process ends."""
+    """
+    Pending until the backend answered with an id, then registered until the process ends.
+
+    A process may report as several entities, each with an id of its own (contract 1.4).
+    """
 
     def __init__(self, uplink: Uplink) -> None:
         self._uplink = uplink
-        self._processes: dict[int, Process] = {}
-        self._named: dict[int, Named] = {}
-        self._unanswered: dict[int, Process] = {}
+        self._processes: dict[Process, None] = {}
+        self._named: dict[Process, Named] = {}
+        self._unanswered: set[Process] = set()
         self._beats = 0
 
     def names_departed(self, processes: Sequence[Process]) -> bool:
         """Whether taking over this scan would forget a registered process."""
-        current = set(processes)
-        return any(self._processes[pid] not in current for pid in self._named)
+        return not self._named.keys() <= set(processes)
 
     def update(self, processes: Sequence[Process]) -> None:
         """Take over what a scan found; a pid with another start time is another process."""
-        current = {process.pid: process for process in processes}
+        self._processes = dict.fromkeys(processes)
         self._named = {
-            pid: named
-            for pid, named in self._named.items()
-            if pid in current and current[pid] == self._processes[pid]
+            process: named for process, named in self._named.items() if process in self._processes
         }
-        self._processes = current
 
     async def introduce(self) -> None:
         """Report processes that have no id yet and keep them alive."""
         pending = [
             process
-            for pid, process in self._processes.items()
-            if pid not in self._named and self._unanswered.get(pid) != process
+            for process in self._processes
+            if process not in self._named and process not in self._unanswered
         ]
         if pending:
             await self._report(pending)
-            answered = [p for p in pending if p.pid in self._named]
+            answered = [process for process in pending if process in self._named]
             self._unanswered = {
-                pid: process
-                for pid, process in self._processes.items()
-                if pid not in self._named and (process in pending or pid in self._unanswered)
+                process
+                for process in (*self._unanswered, *pending)
+                if process in self._processes and process not in self._named
             }
             if answered:
                 await self._uplink.keep_alive(answered)
@@ -68,7 +69,7 @@ class Registry:
         self._beats += 1
         self._unanswered.clear()
         await self.introduce()
-        registered = [p for pid, p in self._processes.items() if pid in self._named]
+        registered = list(self._named)
         if not registered:
             return
         if self._beats % REPORT_ALL_EVERY == 0:
@@ -79,27 +80,49 @@ class Registry:
     async def _report(self, processes: Sequence[Process]) -> None:
         ids = await self._uplink.report(processes)
         for process in processes:
-            if process.pid in ids and self._processes.get(process.pid) == process:
-                self._named[process.pid] = Named(process.entity, ids[process.pid])
+            if process in ids and process in self._processes:
+                self._named[process] = Named(process.entity, ids[process])
 
     @property
     def named(self) -> Mapping[int, Named]:
-        """Registered processes by pid."""
-        return self._named
+        """Registered processes by pid, each as the first that it reports as."""
+        return {process.pid: named for process, named in reversed(self._named.items())}
+
+    def views(self, instances: Container[tuple[str, str]]) -> list[Mapping[int, Named]]:
+        """
+        What to report flows as: the first view holds every registered process once, as one of
+        these instances if it is of any; more views hold what is of several.
+        """
+        wanted: dict[int, list[Named]] = defaultdict(list)
+        for process, named in self._named.items():
+            if _instance(named) in instances and not _knows(wanted[process.pid], named):
+                wanted[process.pid].append(named)
+        depth = max(map(len, wanted.values()), default=0)
+        further = [
+            {pid: found[level] for pid, found in wanted.items() if len(found) > level}
+            for level in range(1, depth)
+        ]
+        return [
+            {**self.named, **{pid: found[0] for pid, found in wanted.items() if found}},
+            *further,
+        ]
 
     def instances_of(self, process_ids: Sequence[str]) -> set[tuple[str, str]]:
         """The (service, instance) pairs that any of these process ids belongs to."""
         wanted = set(process_ids)
-        return {
-            (named.entity.service, named.entity.instance)
-            for named in self._named.values()
-            if named.process_id in wanted
-        }
+        return {_instance(named) for named in self._named.values() if named.process_id in wanted}
 
     def pids_of(self, instances: set[tuple[str, str]]) -> set[int]:
         """Every registered pid of these instances: workers of one name included."""
         return {
-            pid
-            for pid, named in self._named.items()
-            if (named.entity.service, named.entity.instance) in instances
+            process.pid for process, named in self._named.items() if _instance(named) in instances
         }
+
+
+def _instance(named: Named) -> tuple[str, str]:
+    return named.entity.service, named.entity.instance
+
+
+def _knows(several: Sequence[Named], named: Named) -> bool:
+    """Whether an entity with this id is among them: layers are no part of an id."""
+    return any(each.process_id == named.process_id for each in several)

@@ -1,8 +1,27 @@
 """What an operator can set of the agent."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from podwire.discovery.analyzer import DEFAULTS, Analyzer
 from podwire.discovery.host import HostRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesSettings:
+    """Measure the pods of a node, and name their processes by what the API server says."""
+
+    node: str
+    """The node's name, as the API knows it; in a pod from `spec.nodeName`."""
+
+    kubeconfig: Path | None = None
+    """How to reach the API server from outside a pod."""
+
+    cluster: str = ""
+    """When not empty, services are called `CLUSTER::SERVICE`."""
+
+    analyzers: tuple[Analyzer, ...] = field(default=DEFAULTS)
+    """How processes are named; SkyWalking's names when not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +36,9 @@ class AgentSettings:
 
     hosts: tuple[HostRule, ...] = field(default=())
     """Which processes of this host are known, and as what."""
+
+    kubernetes: KubernetesSettings | None = None
+    """Kubernetes mode, instead of `hosts`."""
 
     scan_interval_s: float = 2.0
     """Seconds between looks at /proc. Shorter sees new processes sooner."""

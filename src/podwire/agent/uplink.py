@@ -57,8 +57,8 @@ class Rejected(Unreachable):
 class Uplink(Protocol):
     """What the agent needs of a backend."""
 
-    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
-        """Make processes known; ids by pid, for those that were accepted."""
+    async def report(self, processes: Sequence[Process]) -> Mapping[Process, str]:
+        """Make processes known; the ids of those that were accepted."""
 
     async def keep_alive(self, processes: Sequence[Process]) -> None:
         """Say that these still live."""
@@ -90,7 +90,7 @@ class GrpcUplink:
         self._tasks = profile_pb2_grpc.EBPFProfilingServiceStub(self._channel)
         self._meters = meter_pb2_grpc.MeterReportServiceStub(self._channel)
 
-    async def report(self, processes: Sequence[Process]) -> Mapping[int, str]:
+    async def report(self, processes: Sequence[Process]) -> Mapping[Process, str]:
         request = process_pb2.EBPFProcessReportList(
             processes=map(properties_message, processes), ebpfAgentID=self._agent_id
         )
@@ -140,9 +140,9 @@ class GrpcUplink:
 
 def _accepted(
     processes: Sequence[Process], answers: Sequence[process_pb2.EBPFProcessDownstream]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[Process, str]]:
     """An answer belongs to the process with its pid and entity; labels compare sorted."""
-    wanted = {(process.pid, _comparable(process)): process.pid for process in processes}
+    wanted = {(process.pid, _comparable(process)): process for process in processes}
     for answer in answers:
         kind = answer.WhichOneof("process")
         inner = answer.hostProcess if kind == "hostProcess" else answer.k8sProcess

@@ -62,6 +62,11 @@ class Work:
         }
         return frozenset(self._registry.pids_of(instances))
 
+    @property
+    def instances(self) -> frozenset[tuple[str, str]]:
+        """The (service, instance) pairs of every task that has not ended."""
+        return frozenset(pair for run in self._runs.values() for pair in run.instances)
+
     def _resolved(self, run: _Run) -> _Run:
         found = self._registry.instances_of(run.order.process_ids)
         return replace(run, instances=run.instances | found)

@@ -1,5 +1,5 @@
 """
-The agent plugged together: host discovery, the kernel, a backend.
+The agent plugged together: discovery, the kernel, a backend.
 
 In: settings.  Out: a running agent until it is cancelled.
 """
@@ -10,16 +10,20 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from podwire.agent.agent import Agent
+from podwire.agent.agent import Agent, Scanner
 from podwire.agent.settings import AgentSettings
 from podwire.agent.uplink import GrpcUplink
+from podwire.app import cluster
 from podwire.capture import Kernel
 from podwire.discovery.host import Host
+from podwire.kube.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -30,33 +34,49 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
     """
     Run until cancelled; `status` is a file that always holds the newest totals as JSON.
 
-    Raises `capture.Unavailable` when this system cannot measure.
+    Raises `capture.Unavailable` when this system cannot measure, `ConfigError` when there is no
+    way to the API server that the settings ask for.
     """
     kernel = Kernel()
     for each in kernel.missing:
         log.warning("%s", each)
     uplink = GrpcUplink(settings.backend, str(uuid.uuid4()), token=settings.token)
-    agent = Agent(
-        settings,
-        scanner=Host(settings.hosts),
-        source=kernel,
-        uplink=uplink,
-        now_ms=now_ms,
-        host_addresses=host_addresses,
-    )
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(agent.run())
-            if status:
-                group.create_task(_write_status(status, lambda: _totals(agent, kernel)))
+        async with _scanner(settings) as (scanner, followed):
+            agent = Agent(
+                settings,
+                scanner=scanner,
+                source=kernel,
+                uplink=uplink,
+                now_ms=now_ms,
+                host_addresses=host_addresses,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(agent.run())
+                if followed:
+                    group.create_task(followed.run())
+                if status:
+                    totals = partial(_totals, agent, kernel, followed)
+                    group.create_task(_write_status(status, totals))
     finally:
         kernel.close()
         await uplink.close()
 
 
-def _totals(agent: Agent, kernel: Kernel) -> Mapping[str, int]:
+@asynccontextmanager
+async def _scanner(settings: AgentSettings) -> AsyncIterator[tuple[Scanner, Watch | None]]:
+    """Whoever finds processes here, and what it follows of the cluster."""
+    if settings.kubernetes is None:
+        yield Host(settings.hosts), None
+        return
+    async with cluster.node(settings.kubernetes) as found:
+        yield found
+
+
+def _totals(agent: Agent, kernel: Kernel, followed: Watch | None) -> Mapping[str, int]:
     missing = {f"hook_missing_{each.hook.program}": 1 for each in kernel.missing}
-    return {**agent.statistics(), **missing}
+    known = followed.statistics() if followed else {}
+    return {**agent.statistics(), **missing, **known}
 
 
 def now_ms() -> int:

@@ -4,10 +4,11 @@ The backend plugged together: storage, rules, the gRPC server, GraphQL and the p
 In: settings.  Out: a running backend until it is cancelled.
 """
 
+import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -17,14 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from podwire.app import rules
+from podwire.app import cluster, rules
 from podwire.app.agent import now_ms
 from podwire.app.settings import BackendSettings, ConfigError
-from podwire.kube.names import NoCluster
+from podwire.kube.watch import Watch
 from podwire.mal import Analyzer
 from podwire.query import application
-from podwire.query.exposition import CONTENT_TYPE, exposition
-from podwire.query.traffic import Traffic
 from podwire.receiver.server import PortTaken, serve
 from podwire.receiver.tally import Tally
 from podwire.storage import Failed, Store
@@ -46,8 +45,11 @@ async def run(settings: BackendSettings) -> None:
     listener = _listen(settings.http)
     metrics = {metric.name: metric for file in files for metric in file.metrics}
     tally = Tally()
-    async with _opened(settings.storage) as store:
-        names = NoCluster()
+    async with (
+        cluster.directory(settings.kubeconfig) as (names, followed),
+        _opened(settings.storage) as store,
+        _running(followed),
+    ):
         server = await serve(
             settings.grpc,
             sink=store,
@@ -59,16 +61,34 @@ async def run(settings: BackendSettings) -> None:
             token=settings.token,
             transient=(OSError, Failed),
         )
-        traffic = Traffic()
-        page = application(
-            store, metrics=metrics, page=PAGE if PAGE.is_dir() else None, traffic=traffic
-        )
-        page.routes[:0] = _own_routes(tally, store, traffic)
+        page = application(store, metrics=metrics, page=PAGE if PAGE.is_dir() else None)
+        page.routes.insert(0, Route("/status", _status(tally, store, followed)))
         log.info("GraphQL and the page: http://%s:%d", *listener.getsockname()[:2])
         try:
             await _serve_http(page, listener)
         finally:
             await server.stop(grace=1)
+
+
+@asynccontextmanager
+async def _running(followed: Watch | None) -> AsyncIterator[None]:
+    """Follow the cluster in the background."""
+    if followed is None:
+        yield
+        return
+    task = asyncio.create_task(followed.run())
+    task.add_done_callback(_say_why)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """Names that are no longer kept in step cost no number; but it must be known."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the cluster is not followed any more", exc_info=error)
 
 
 @asynccontextmanager
@@ -113,24 +133,16 @@ async def _serve_http(page: Starlette, listener: socket.socket) -> None:
         listener.close()
 
 
-def _own_routes(tally: Tally, store: Store, traffic: Traffic) -> list[Route]:
-    """Totals of every station since start: for people as JSON, and for Prometheus."""
-
-    def totals() -> dict[str, Mapping[str, float]]:
-        lost = {f"lost_{reason}_total": count for reason, count in store.losses().items()}
-        return {"receiver": tally.statistics(), "storage": lost, "query": traffic.statistics()}
+def _status(
+    tally: Tally, store: Store, followed: Watch | None
+) -> Callable[[Request], Awaitable[Response]]:
+    """Totals of the receivers, of storage and of what is followed since start, as JSON."""
 
     async def status(request: Request) -> Response:
         del request
-        flat = {
-            name if station == "receiver" else f"{station}_{name}": count
-            for station, counts in totals().items()
-            for name, count in counts.items()
-        }
-        return JSONResponse(flat)
+        losses: Mapping[str, int] = store.losses()
+        lost = {f"storage_lost_{reason}_total": count for reason, count in losses.items()}
+        known = {**followed.statistics(), "kube": followed.states()} if followed else {}
+        return JSONResponse({**tally.statistics(), **lost, **known})
 
-    async def metrics(request: Request) -> Response:
-        del request
-        return Response(exposition(totals()), media_type=CONTENT_TYPE)
-
-    return [Route("/status", status), Route("/metrics", metrics)]
+    return status

@@ -14,8 +14,16 @@ from typing import Any, TypeVar
 
 import yaml
 
-from podwire.agent.settings import AgentSettings
+from podwire.agent.settings import AgentSettings, KubernetesSettings
+from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
+from podwire.discovery.template import (
+    Condition,
+    Template,
+    TemplateError,
+    condition,
+    template,
+)
 from podwire.model.layer import is_layer
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::([^}]*))?\}")
@@ -46,6 +54,9 @@ class BackendSettings:
 
     token: str = ""
     """When not empty, agents must send it as `authentication` metadata; others are refused."""
+
+    kubeconfig: Path | None = None
+    """How to reach the API server that names peers; in a pod its service account is enough."""
 
     active_rules: tuple[str, ...] = ("network-profiling",)
     """Names of rule files without `.yaml`."""
@@ -107,7 +118,7 @@ def _backend(content: Mapping[str, Any]) -> BackendSettings:
     section = _mapping(content.get("backend") or {}, "backend")
     active = _active_rules(_mapping(content.get("agent-analyzer") or {}, "agent-analyzer"))
     readers: dict[str, Reader] = dict.fromkeys(("grpc", "http", "storage", "token"), _text)
-    readers |= dict.fromkeys(("rules", "log_rule"), _path)
+    readers |= dict.fromkeys(("rules", "log_rule", "kubeconfig"), _path)
     settings = _fill(BackendSettings(), section, readers, "backend")
     return replace(settings, active_rules=active) if active is not None else settings
 
@@ -134,12 +145,15 @@ def _agent(section: Mapping[str, Any]) -> AgentSettings:
         "backend": _text,
         "token": _text,
         "hosts": _hosts,
+        "kubernetes": _kubernetes,
         "scan_interval_s": _seconds,
         "heartbeat_interval_s": _seconds,
         "poll_interval_s": _seconds,
         "report_interval_s": _seconds,
         "outbox_limit": _count,
     }
+    if section.get("hosts") and section.get("kubernetes"):
+        raise ConfigError("agent has both hosts and kubernetes: give one of them")
     return _fill(AgentSettings(), section, readers, "agent")
 
 
@@ -149,6 +163,50 @@ def _hosts(value: Any, where: str) -> tuple[HostRule, ...]:
     return tuple(
         _host(_mapping(rule, f"{where}[{n}]"), f"{where}[{n}]") for n, rule in enumerate(value)
     )
+
+
+def _kubernetes(value: Any, where: str) -> KubernetesSettings:
+    section = _mapping(value, where)
+    if not section.get("node"):
+        raise ConfigError(f"{where}.node is required: the name of this node, e.g. ${{NODE_NAME}}")
+    readers: dict[str, Reader] = {
+        "node": _text,
+        "kubeconfig": _path,
+        "cluster": _text,
+        "analyzers": _analyzers,
+    }
+    return _fill(KubernetesSettings(node=""), section, readers, where)
+
+
+def _analyzers(value: Any, where: str) -> tuple[Analyzer, ...]:
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{where} must be a list of analyzers")
+    return tuple(
+        _analyzer(_mapping(each, f"{where}[{n}]"), f"{where}[{n}]") for n, each in enumerate(value)
+    )
+
+
+def _analyzer(section: Mapping[str, Any], where: str) -> Analyzer:
+    for key in ("layer", "service"):
+        if key not in section:
+            raise ConfigError(f"{where}.{key} is required")
+    readers: dict[str, Reader] = dict.fromkeys(("service", "instance", "process"), _template)
+    readers |= {"layer": _layer, "labels": _labels, "when": _conditions}
+    return _fill(Analyzer(layer="", service=Template("", ())), section, readers, where)
+
+
+def _template(value: Any, where: str) -> Template:
+    try:
+        return template(_text(value, where))
+    except TemplateError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _conditions(value: Any, where: str) -> tuple[Condition, ...]:
+    try:
+        return tuple(map(condition, _labels(value, where)))
+    except TemplateError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _host(rule: Mapping[str, Any], where: str) -> HostRule:
@@ -164,7 +222,7 @@ def _host(rule: Mapping[str, Any], where: str) -> HostRule:
 
 
 Reader = Callable[[Any, str], Any]
-Value = TypeVar("Value", BackendSettings, AgentSettings, HostRule)
+Value = TypeVar("Value", BackendSettings, AgentSettings, HostRule, KubernetesSettings, Analyzer)
 
 
 def _fill(

@@ -42,6 +42,11 @@ ffi.cdef(
     int bpf_link__fd(const struct bpf_link *);
     int bpf_link__destroy(struct bpf_link *);
     int bpf_iter_create(int link_fd);
+    struct ring_buffer;
+    struct ring_buffer *ring_buffer__new(int fd, void *each, void *context, const void *opts);
+    int ring_buffer__consume(struct ring_buffer *);
+    int ring_buffer__epoll_fd(const struct ring_buffer *);
+    void ring_buffer__free(struct ring_buffer *);
     struct btf *btf__load_vmlinux_btf(void);
     int btf__find_by_name_kind(const struct btf *, const char *name, unsigned kind);
     const void *btf__raw_data(const struct btf *, unsigned *size);

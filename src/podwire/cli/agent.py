@@ -28,8 +28,9 @@ def agent(
     with exit_codes(ConfigError, Unavailable):
         settings = load(config).agent
         settings = replace(settings, backend=backend) if backend else settings
-        if not settings.hosts:
+        if not settings.hosts and not settings.kubernetes:
             raise ConfigError(
-                "agent.hosts names no process: give a --config with at least one rule"
+                "agent names no process: give a --config with at least one rule in agent.hosts, "
+                "or with agent.kubernetes.node"
             )
         run(app.run(settings, status=status))

@@ -16,9 +16,10 @@ def up(config: Config = None, verbose: Verbose = False) -> None:
     log_to_stderr(verbose=verbose)
     with exit_codes(ConfigError):
         settings = load(config)
-        if not settings.agent.hosts:
+        if not settings.agent.hosts and not settings.agent.kubernetes:
             raise ConfigError(
-                "agent.hosts names no process: give a --config with at least one rule"
+                "agent names no process: give a --config with at least one rule in agent.hosts, "
+                "or with agent.kubernetes.node"
             )
     code = OK
     try:

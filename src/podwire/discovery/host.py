@@ -5,6 +5,7 @@ In: /proc and the operator's rules.  Out: `model.Process`, the first matching ru
 A rule without any pattern matches nothing: watching a whole host is never an accident.
 """
 
+import asyncio
 import os
 import re
 import socket
@@ -78,6 +79,10 @@ class Host:
         self._seen = seen
         return [process for process in seen.values() if process]
 
+    async def wait(self, timeout_s: float) -> None:
+        """Nothing tells of processes here: the time, whole."""
+        await asyncio.sleep(timeout_s)
+
     def _pids(self) -> Iterator[int]:
         own = os.getpid()
         for entry in os.scandir(self._proc):
@@ -148,7 +153,7 @@ def _process(rule: HostRule, facts: _Facts) -> Process:
         ),
         detect_type=DetectType.VM,
         properties=(
-            ("host_ip", _host_ip()),
+            ("host_ip", host_ip()),
             ("pid", str(facts.pid)),
             ("command_line", facts.command_line),
             ("support_ebpf_profiling", "false"),
@@ -156,7 +161,7 @@ def _process(rule: HostRule, facts: _Facts) -> Process:
     )
 
 
-def _host_ip() -> str:
+def host_ip() -> str:
     """The address that routes outward; loopback when there is no route. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

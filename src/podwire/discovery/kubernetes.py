@@ -48,23 +48,17 @@ class Pods(Protocol):
         """The service a pod reports as; empty when none selects it."""
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """Processes that began, became another program or ended since the last news."""
-
-    pids: frozenset[int]
-    is_complete: bool
-    """False: some news were lost, look at everything."""
-
-
 class Wire(Protocol):
     """Tells of processes; `capture.Births` is one."""
 
     def fileno(self) -> int:
         """Readable when there are news."""
 
-    def take(self) -> News:
-        """All news so far."""
+    def take(self) -> tuple[frozenset[int], bool]:
+        """
+        Processes that began, became another program or ended since the last call, and whether
+        others did so that it could not tell of.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +106,12 @@ class Cluster:
 
     def scan(self) -> list[Process]:
         """Every process of every pod that an analyzer names, now."""
-        news = self._wire.take() if self._wire else None
+        pids, is_lossy = self._wire.take() if self._wire else (frozenset[int](), True)
+        self._look_at(pids, is_news=True)
         now_s = self._clock()
-        if news is None or not news.is_complete or now_s >= self._full_look_s:
+        if is_lossy or now_s >= self._full_look_s:
             self._full_look_s = now_s + FULL_LOOK_S
             self._look_at_all()
-        else:
-            self._look_at(news.pids, is_news=True)
         self._name()
         return [process for known in self._known.values() for process in known.processes or ()]
 

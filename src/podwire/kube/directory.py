@@ -1,8 +1,9 @@
 """
 Who is behind an address, for the backend: pods, services and nodes of the whole cluster.
 
-In: the tables' changes.  Out: names as SkyWalking writes them (`mal.names.PeerNames`), and all else
-that is known of a peer. A pod on its node's own network never names that address: it is the node's.
+In: the tables' changes.  Out: names as SkyWalking writes them (`mal.names.PeerNames`), a pod's
+service, and all else that is known of a peer. A pod on its node's own network never names that
+address: it is the node's.
 """
 
 import ipaddress
@@ -32,6 +33,7 @@ class Directory:
         self._nodes: dict[str, Node] = {}
         self._outside: dict[str, Slice] = {}
         self._services: dict[str, dict[str, Service]] = defaultdict(dict)
+        self._by_name: dict[str, dict[str, Pod]] = defaultdict(dict)
         self._epoch = 0
         self.pods = Table[Pod](self._pod_changed)
         self.services = Table[Service](self._service_changed)
@@ -63,8 +65,21 @@ class Directory:
             return (("peer", "endpoint"), ("service", f"{outside.service}.{outside.namespace}"))
         return ()
 
+    def service_of(self, pod: str, namespace: str) -> str | None:
+        """`<service>.<namespace>` of the first service, by name, that selects a pod."""
+        found = self._by_name.get(namespace, {}).get(pod)
+        if found is None:
+            return None
+        services = sorted(self._selecting(namespace), key=lambda service: service.name)
+        labels = set(found.labels)
+        first = next((each for each in services if each.selector <= labels), None)
+        return f"{first.name}.{namespace}" if first else None
+
+    def _selecting(self, namespace: str) -> list[Service]:
+        return list(self._services.get(namespace, {}).values())
+
     def _pod_facts(self, pod: Pod) -> Facts:
-        service = service_name(pod, self._services[pod.namespace].values())
+        service = service_name(pod, self._selecting(pod.namespace))
         facts = [("peer", "pod"), ("pod", pod.name), ("namespace", pod.namespace)]
         if pod.workload:
             facts.append(("workload", f"{pod.workload.kind}/{pod.workload.name}"))
@@ -83,28 +98,30 @@ class Directory:
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         before, after = _named(old), _named(new)
-        for address in before:
-            self._drop(address, old)
-        for address in after:
-            self._add(address, new)
+        for address in dict.fromkeys((*before, *after)):
+            self._exchange(address, old, new if address in after else None)
         if old:
             for address in set(before) - set(after):
                 self._linger(address, old)
-        self._epoch += before != after
+        self._note_name(old, new)
+        self._epoch += before != after or (old and old.labels) != (new and new.labels)
 
-    def _add(self, address: str, pod: Pod | None) -> None:
-        known = self._pods.get(address)
-        if pod and known:
-            self._pods[address] = (*(known if isinstance(known, tuple) else (known,)), pod)
-        elif pod:
-            self._pods[address] = pod
+    def _note_name(self, old: Pod | None, new: Pod | None) -> None:
+        if new:
+            self._by_name[new.namespace][new.name] = new
+        elif old and self._by_name[old.namespace].get(old.name) == old:
+            del self._by_name[old.namespace][old.name]
 
-    def _drop(self, address: str, pod: Pod | None) -> None:
-        known = self._pods.pop(address, None)
+    def _exchange(self, address: str, old: Pod | None, new: Pod | None) -> None:
+        """In one step: whoever asks from another thread never finds nobody in between."""
+        known = self._pods.get(address, ())
         several = known if isinstance(known, tuple) else (known,)
-        rest = tuple(each for each in several if each and pod and each.uid != pod.uid)
+        rest = [each for each in several if old is None or each.uid != old.uid]
+        rest += [new] if new else []
         if rest:
-            self._pods[address] = rest if len(rest) > 1 else rest[0]
+            self._pods[address] = tuple(rest) if len(rest) > 1 else rest[0]
+        else:
+            self._pods.pop(address, None)
 
     def _linger(self, address: str, pod: Pod) -> None:
         until_s = self._clock() + LINGER_S
@@ -121,6 +138,7 @@ class Directory:
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         self._epoch += _exchange(self._virtual, old, new)
+        self._epoch += (old and old.selector) != (new and new.selector)
         if old:
             self._services[old.namespace].pop(old.uid, None)
         if new and new.selector:

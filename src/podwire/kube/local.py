@@ -6,6 +6,7 @@ In: the tables' changes.  Out: what `discovery.kubernetes` asks for.
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 
 from podwire.kube.table import Table
 from podwire.model.cluster import Container, Pod, Service, service_name
@@ -15,6 +16,9 @@ class NodePods:
     """Satisfies `discovery.kubernetes.Pods`; read from another thread than it is written from."""
 
     def __init__(self) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        """Called after every change; whoever names processes sets it."""
+
         self._containers: dict[str, tuple[Pod, Container]] = {}
         self._by_uid: dict[str, Pod] = {}
         self._services: dict[str, dict[str, Service]] = defaultdict(dict)
@@ -48,7 +52,7 @@ class NodePods:
             self._by_uid[new.uid] = new
         elif old:
             del self._by_uid[old.uid]
-        self.epoch += 1
+        self._tell()
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         with self._lock:
@@ -57,7 +61,11 @@ class NodePods:
             if new and new.selector:
                 self._services[new.namespace][new.uid] = new
         if (old and old.selector) != (new and new.selector):
-            self.epoch += 1
+            self._tell()
+
+    def _tell(self) -> None:
+        self.epoch += 1
+        self.changed()
 
 
 def _by_container(pod: Pod) -> dict[str, tuple[Pod, Container]]:

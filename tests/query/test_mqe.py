@@ -1,4 +1,4 @@
-"""How minutes become values, worked out by hand from SkyWalking's rules."""
+"""MQE: what expressions mean, worked out by hand from SkyWalking's rules."""
 
 import math
 
@@ -7,8 +7,10 @@ import pytest
 from podwire.model.metric import Function, Metric, Side
 from podwire.model.topology import Point
 from podwire.query.duration import Buckets, DurationError, buckets
+from podwire.query.mqe.evaluate import Result, evaluate
+from podwire.query.mqe.parse import ExpressionError, parse
 from podwire.query.mqe.text import number
-from podwire.query.mqe.value import rows
+from podwire.query.mqe.value import Series, series
 
 MINUTES = Buckets((0, 60, 120), 180, (1, 1, 1))
 HOUR = Buckets((0,), 3600, (60,))
@@ -17,19 +19,14 @@ HOUR = Buckets((0,), 3600, (60,))
 def point(minute_s: int, total: int, count: int = 0, **rest: object) -> Point:
     """What one side counted in a minute."""
     side, table = rest.get("side", Side.CLIENT), rest.get("table", {})
-    counts = rest.get("counts", {})
     assert isinstance(side, Side)
     assert isinstance(table, dict)
-    assert isinstance(counts, dict)
-    return Point(minute_s, side, total, count, table, counts)
+    return Point(minute_s, side, total, count, table)
 
 
 def values(metric: Metric, *points: Point, times: Buckets = MINUTES) -> dict[object, object]:
     """Values by labels."""
-    return {
-        each.labels: tuple(value.number for value in each.values)
-        for each in rows(metric, points, times)
-    }
+    return {each.labels: each.values for each in series(metric, points, times)}
 
 
 AVERAGE = Metric("a", Function.AVG)
@@ -72,80 +69,89 @@ def test_a_percentile_is_the_bound_of_the_bucket_that_reaches_it() -> None:
     )
 
 
-def test_a_percentile_of_what_has_labels_keeps_them() -> None:
-    """Each group has ranks of its own."""
-    table = {"{code=200}:10": 1, "{code=500}:10": 0, "{code=500}:20": 2}
-
-    assert {
-        (("code", "200"), ("p", "50")): (10, None, None),
-        (("code", "200"), ("p", "90")): (10, None, None),
-        (("code", "500"), ("p", "50")): (20, None, None),
-        (("code", "500"), ("p", "90")): (20, None, None),
-    } == values(PERCENTILE, point(0, 0, table=table))
-
-
-def test_a_percentile_of_averages_weighs_each_bucket_by_its_average() -> None:
-    """Ten reports of 1 and one report of 2: bucket 10 weighs 1, bucket 20 weighs 2."""
-    metric = Metric("p", Function.AVG_HISTOGRAM_PERCENTILE, (50,))
-    found = point(0, 0, table={"10": 10, "20": 2}, counts={"10": 10, "20": 1})
-
-    assert {(("p", "50"),): (20, None, None)} == values(metric, found)
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (Function.SUM, 12),
-        (Function.LATEST, 5),
-        (Function.MAX, 7),
-        (Function.MIN, 0),
-    ],
-)
-def test_an_hour_is_merged_from_its_minutes(function: Function, expected: int) -> None:
-    """Also the greatest and the smallest, which SkyWalking keeps wrongly; the latest is last."""
-    minutes = (point(0, 7), point(60, 0), point(120, 5))
-
-    assert {(): (expected,)} == values(Metric("m", function), *minutes, times=HOUR)
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (Function.SUM_LABELED, {"a": 5, "b": 9}),
-        (Function.MAX_LABELED, {"a": 3, "b": 9}),
-        (Function.MIN_LABELED, {"a": 2, "b": 9}),
-        (Function.LATEST_LABELED, {"a": 2}),
-        (Function.AVG_LABELED, {"a": 1, "b": 4}),
-    ],
-)
-def test_labelled_values_merge_key_by_key(function: Function, expected: dict[str, int]) -> None:
-    """What came last replaces the whole table; an average is cut and has a count for each key."""
-    first = point(0, 0, table={"{k=a}": 3, "{k=b}": 9}, counts={"{k=a}": 3, "{k=b}": 2})
-    second = point(60, 0, table={"{k=a}": 2}, counts={"{k=a}": 1})
-    found = values(Metric("m", function), first, second, times=HOUR)
-
-    assert {(("k", key),): (value,) for key, value in expected.items()} == found
-
-
-def test_a_label_may_hold_commas_and_equals() -> None:
-    """Only a comma before a name and an equals sign parts labels; names come sorted."""
-    found = values(BY_CODE, point(0, 0, table={"{uri=/a,b?c=1,2,code=200}": 1}))
-
-    assert [(("code", "200"), ("uri", "/a,b?c=1,2"))] == list(found)
-
-
-def test_a_histogram_is_no_series() -> None:
-    """It is read as a heat map."""
-    assert {(): (None, None, None)} == values(
-        Metric("h", Function.SUM_HISTOGRAM), point(0, 0, table={"10": 1})
-    )
-
-
 def test_the_servers_count_is_preferred_and_never_added() -> None:
     """Where both ends counted, there is one truth; a bucket with one end shows that end."""
     both = (point(0, 4), point(0, 5, side=Side.SERVER), point(60, 3))
 
     assert {(): (5, 3, None)} == values(PER_MINUTE, *both)
+
+
+KNOWN = {
+    "m": (Series((), (1.0, None, 4.0)),),
+    "n": (Series((), (2.0, 2.0, None)),),
+    "l": (Series((("p", "50"),), (10.0, 20.0, None)), Series((("p", "99"),), (50.0, 60.0, 70.0))),
+    "empty": (Series((), (None, None, None)),),
+}
+
+
+def run(expression: str) -> Result:
+    """The value of an expression over `KNOWN`."""
+    return evaluate(parse(expression), KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("m", (1, None, 4)),
+        ("m + n", (3, None, None)),
+        ("1 + m * 2", (3, None, 9)),
+        ("(1 + m) * 2", (4, None, 10)),
+        ("8 - m - 1", (6, None, 3)),
+        ("m / 0", (math.inf, None, math.inf)),
+        ("7 % m", (0, None, 3)),
+    ],
+)
+def test_arithmetic_over_time(expression: str, expected: tuple[float | None, ...]) -> None:
+    """Products before sums, from the left; what is missing stays missing."""
+    assert Result(is_single=False, series=(Series((), expected),)) == run(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [("sum(m)", 5), ("avg(m)", 2.5), ("max(m)", 4), ("min(m)", 1), ("count(m)", 2),
+     ("latest(n)", 2), ("sum(m) / count(m)", 2.5), ("sum(empty)", 0), ("3 * 2", 6)],
+)  # fmt: skip
+def test_aggregates_are_single_values(expression: str, expected: float) -> None:
+    """Over the points that there are."""
+    assert Result(is_single=True, series=(Series((), (expected,)),)) == run(expression)
+
+
+def test_an_average_of_nothing_is_nothing() -> None:
+    """Not zero."""
+    assert () == run("avg(empty)").series
+
+
+def test_labels_choose_series_and_alternatives() -> None:
+    """A label's values are alternatives; one that no series has gives nothing."""
+    assert [(("p", "99"),)] == [each.labels for each in run("l{p='99'}").series]
+    assert 2 == len(run("l{p='50, 99'}").series)
+    assert () == run("l{p='75'}").series
+
+
+def test_an_unlabelled_series_meets_every_labelled_one() -> None:
+    """As in `percentiles / 1000` with a series instead of the number."""
+    assert {(("p", "50"),): (10, None, None), (("p", "99"),): (50, None, 280)} == {
+        each.labels: each.values for each in run("l * m").series
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "complaint"),
+    [
+        ("", "found the end at column 1"),
+        ("m +", "found the end at column 4"),
+        ("m n", "expected an operator, found 'n' at column 3"),
+        ("m $ 2", r"unexpected '\$' at column 3"),
+        ("nope(m)", "unknown function 'nope' at column 1; known are avg, count"),
+        ("m{p=50}", "expected a quoted value, found '50' at column 5"),
+        ("(" * 60 + "m", "too many parentheses"),
+        ("avg(sum(m))", r"avg\(\) needs values over time"),
+    ],
+)
+def test_a_mistake_has_its_column(expression: str, complaint: str) -> None:
+    """Whoever wrote it finds the place."""
+    with pytest.raises(ExpressionError, match=complaint):
+        run(expression)
 
 
 @pytest.mark.parametrize(
@@ -176,16 +182,6 @@ def test_both_ends_of_a_duration_are_included(
     found = buckets({"start": start, "end": end, "step": step})
 
     assert (count, minutes) == (len(found.starts_s), found.minutes[0])
-
-
-def test_steps_back_are_buckets_before_the_first() -> None:
-    """For what looks back, months included; beyond the calendar there is nothing."""
-    month = {"start": "2026-01", "end": "2026-02", "step": "MONTH"}
-
-    assert 14 == len(buckets(month, 12).starts_s)
-    assert buckets({**month, "start": "2025-01"}).starts_s == buckets(month, 12).starts_s
-    with pytest.raises(DurationError, match="leaves the calendar"):
-        buckets({"start": "0001-01", "end": "0001-02", "step": "MONTH"}, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""What the wire promises, asked of a running backend in raw gRPC and raw HTTP."""
