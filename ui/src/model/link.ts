@@ -6,7 +6,8 @@
 
 import { isWindowChoice, type WindowChoice } from "./time";
 
-export type Tab = "tcp" | "http";
+export const TABS = ["http", "tcp", "requests"] as const;
+export type Tab = (typeof TABS)[number];
 
 export interface Selection {
   service: string;
@@ -17,19 +18,21 @@ export interface Selection {
   to: string;
   /** Empty: the tab that suits the edge. */
   tab: Tab | "";
+  /** The sampled request that is looked at, by its trace; empty: none. */
+  trace: string;
 }
 
 export function parseLink(hash: string): Selection {
   const fields = new URLSearchParams(hash.replace(/^#/, ""));
   const window = fields.get("window") ?? "";
-  const tab = fields.get("tab") ?? "";
   return {
     service: fields.get("service") ?? "",
     pod: fields.get("pod") ?? "",
     window: isWindowChoice(window) ? window : "15m",
     from: fields.get("from") ?? "",
     to: fields.get("to") ?? "",
-    tab: tab === "tcp" || tab === "http" ? tab : "",
+    tab: TABS.find((tab) => tab === fields.get("tab")) ?? "",
+    trace: fields.get("trace") ?? "",
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type Clock,
   type Named,
 } from "../api/network";
+import { loadSamples, type Samples } from "../api/sample";
 import { draw, type Picture } from "../layout/picture";
 import { chartsOf } from "../model/chart";
 import { toGraph, withProcesses, type Edge, type Graph, type Process } from "../model/graph";
@@ -42,6 +43,8 @@ export interface Live {
   /** Answers of the selected edge's expressions. */
   answers: Answers;
   answersOf: string;
+  /** Sampled requests of the selected edge; null: not asked yet. */
+  samples: Samples | null;
   /** Expressions that the backend refused. */
   faults: ReadonlyMap<string, string>;
   span: Span;
@@ -85,6 +88,7 @@ function newLive(): Live {
     traffic: new Map(),
     answers: new Map(),
     answersOf: "",
+    samples: null,
     faults: new Map(),
     span: chooseSpan("15m", Date.now(), null),
     zoneMinutes: 0,
@@ -147,6 +151,7 @@ function forgetPod(live: Live): void {
   live.processes = [];
   live.traffic = new Map();
   live.answers = new Map();
+  live.samples = null;
 }
 
 /** One round: from the list of services to the numbers of the selected edge. */
@@ -216,7 +221,9 @@ async function renewEdge(live: Live, selection: Selection, signal: AbortSignal):
   const result = await runExpressions(ask, [{ edge, expressions }], duration, signal);
   live.answers = result.answers[0] ?? new Map();
   live.faults = result.faults;
+  if (live.answersOf !== edge.id) live.samples = null;
   live.answersOf = edge.id;
+  if (selection.tab === "requests") live.samples = await loadSamples(ask, edge, duration, signal);
 }
 
 async function renewTraffic(live: Live, signal: AbortSignal): Promise<void> {

@@ -7,7 +7,8 @@ const SELECTION: Selection = {
   window: "task",
   from: "nginx",
   to: "orders.shop",
-  tab: "tcp",
+  tab: "requests",
+  trace: "a.b-1",
 };
 
 test("a link leads back to what it was made of", () => {
@@ -15,6 +16,6 @@ test("a link leads back to what it was made of", () => {
 });
 
 test("an empty or broken link selects nothing and fifteen minutes", () => {
-  const nothing = { service: "", pod: "", window: "15m", from: "", to: "", tab: "" };
+  const nothing = { service: "", pod: "", window: "15m", from: "", to: "", tab: "", trace: "" };
   expect([parseLink(""), parseLink("#window=toString&tab=x")]).toEqual([nothing, nothing]);
 });
