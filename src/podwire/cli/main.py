@@ -11,6 +11,8 @@ from podwire.cli.backend import backend
 from podwire.cli.demo import demo
 from podwire.cli.doctor import doctor
 from podwire.cli.metrics import metrics
+from podwire.cli.request import request
+from podwire.cli.requests import requests
 from podwire.cli.task import app as task
 from podwire.cli.topology import topology
 from podwire.cli.up import up
@@ -36,6 +38,8 @@ app.command(rich_help_panel=RUN)(doctor)
 app.add_typer(task, name="task", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(topology)
 app.command(rich_help_panel=ASK)(metrics)
+app.command(rich_help_panel=ASK)(requests)
+app.command(rich_help_panel=ASK)(request)
 
 
 def _version(is_asked: bool) -> None:
