@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from podwire.model.cluster import Pod
-
 from kube import server
 from kube.bad import wait_for
 from kube.server import Server
@@ -14,6 +12,7 @@ from podwire.kube.api import HttpApi
 from podwire.kube.directory import LINGER_S, Directory
 from podwire.kube.read import pod as read_pod
 from podwire.kube.watch import Watch
+from podwire.model.cluster import Pod
 
 
 @contextlib.asynccontextmanager

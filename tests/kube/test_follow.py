@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from podwire.model.cluster import Pod
 
 from kube import bad
 from kube.bad import BadServer, bad_server, wait_for
@@ -13,6 +12,7 @@ from podwire.kube.api import HttpApi
 from podwire.kube.directory import Directory
 from podwire.kube.follow import Follower, Pace, Resource
 from podwire.kube.read import pod
+from podwire.model.cluster import Pod
 
 FAST = Pace(first_s=0.01, longest_s=0.05, settled_s=0.1)
 
