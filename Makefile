@@ -6,21 +6,22 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+TARGET ?=
 
-.PHONY: help demo test lint kube bpf ui stubs bench exact docs lock clean
+.PHONY: help demo test lint conformance kube bpf ui stubs bench docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
 	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
-	@./setup.sh demo exact test >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui
+	@./setup.sh demo test >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python hatch_build.py test-ui
 	@$(BIN)/pytest $(ARGS)
@@ -30,6 +31,9 @@ lint: .venv/ready stubs ## ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARGET=HOST:11800,HOST:12800)
+	@CONFORMANCE_TARGET=$(TARGET) $(BIN)/pytest tests/conformance $(ARGS)
 
 kube: ## build the real API server and helm that tests run (minutes, once a machine)
 	@$(PYTHON) tests/kube/build.py apiserver helm
@@ -45,13 +49,8 @@ ui: .venv/ready ## build the page
 
 bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@./setup.sh demo >&2
-	@$(BIN)/python hatch_build.py bpf stubs ui >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
-
-exact: .venv/ready ## play every case of the exactness table and write docs/exactness.md
-	@./setup.sh demo exact >&2
-	@$(BIN)/python hatch_build.py bpf stubs >&2
-	@PYTHONPATH=tests:. $(BIN)/python -m exact $(ARGS)
 
 docs: .venv/ready stubs ## write docs/reference from the code
 	@$(BIN)/python -m docs.reference
@@ -63,7 +62,7 @@ lock: ## pin the Python dependencies anew (needs uv)
 
 clean: ## remove everything that was built or installed here
 	@rm -rf .venv .output dist build ui/node_modules src/podwire/capture/object \
-	    src/podwire/wire/gen src/podwire/app/page
+	    src/podwire/wire/gen src/podwire/app/page src/podwire/native/object
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock pyproject.toml setup.sh

@@ -1,7 +1,7 @@
 """
-Makes what git does not hold: BPF objects, protobuf stubs and the built page.
+Makes what git does not hold: BPF objects, native columns, protobuf stubs and the built page.
 
-`pip wheel` runs it as a build hook; the Makefile runs it as `python hatch_build.py bpf stubs ui`.
+`pip wheel` runs it as a build hook; the Makefile names steps: `python hatch_build.py bpf stubs`.
 One truth for both, so that the wheel and the checkout are the same build.
 """
 
@@ -20,9 +20,12 @@ ROOT = Path(__file__).parent
 OBJECTS = ROOT / "src/podwire/capture/object"
 STUBS = ROOT / "src/podwire/wire/gen"
 PAGE = ROOT / "src/podwire/app/page"
+NATIVE = ROOT / "src/podwire/native/object"
 UI = ROOT / "ui"
 
 CLANG = (sys.executable, "-m", "ziglang", "cc")
+NATIVE_FLAGS = ("-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-s")
+MACHINES = ("x86_64", "aarch64")
 BPF_FLAGS = ("-target", "bpfel-freestanding", "-O2", "-g", "-Wall", "-Werror", "-mcpu=v3")
 
 
@@ -48,6 +51,21 @@ def build_bpf() -> None:
         say("BPF", target)
         command = [*CLANG, *BPF_FLAGS, "-I", str(ROOT / "bpf"), "-c", str(source)]
         subprocess.run([*command, "-o", str(target)], check=True)
+
+
+def build_native() -> None:
+    """Compile `native/*.c` for every machine, against a libc that all of them have."""
+    NATIVE.mkdir(parents=True, exist_ok=True)
+    sources, headers = (sorted((ROOT / "native").glob(f"*.{kind}")) for kind in "ch")
+    for machine in MACHINES:
+        target = NATIVE / f"native-{machine}.so"
+        if is_fresh(target, [*sources, *headers]):
+            continue
+        say("CC", target)
+        command = [*CLANG, "-target", f"{machine}-linux-gnu.2.17", *NATIVE_FLAGS]
+        fresh = target.with_suffix(".new")
+        subprocess.run([*command, *map(str, sources), "-o", str(fresh)], check=True)
+        fresh.replace(target)  # whoever has the old one open keeps it
 
 
 def build_stubs() -> None:
@@ -124,7 +142,7 @@ def test_ui() -> None:
     run_npm("run", "--silent", "test")
 
 
-STEPS = {"bpf": build_bpf, "stubs": build_stubs, "ui": build_ui}
+STEPS = {"bpf": build_bpf, "native": build_native, "stubs": build_stubs, "ui": build_ui}
 TESTS = {"test-ui": test_ui}
 
 

@@ -77,6 +77,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.yaml")
 
 
+@pytest.mark.parametrize("layer", ["NO_SUCH", "k8s_service", "''", "5"])
+def test_a_layer_that_is_none_is_refused(tmp_path: Path, layer: str) -> None:
+    """A backend of SkyWalking's would refuse every heartbeat of the agent."""
+    path = written(tmp_path, f"agent: {{hosts: [{{service: s, unit: u, layer: {layer}}}]}}")
+
+    with pytest.raises(ConfigError, match=r"agent.hosts\[0\].layer must be a layer"):
+        load(path, {})
+
+
 def test_kubernetes_mode_is_said_by_the_node(tmp_path: Path) -> None:
     """With the node alone processes get SkyWalking's names."""
     text = "agent: {kubernetes: {node: '${NODE_NAME}'}}"

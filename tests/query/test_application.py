@@ -4,120 +4,16 @@ GraphQL as its clients speak it, over the application without a socket.
 Storage is a fake at its seam, so that times and rows are the test's own.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
-from podwire.model.identity import instance_id, process_id, relation_id, service_id
-from podwire.model.metric import Function, Metric, Side
-from podwire.model.process import DetectType, Entity
-from podwire.model.task import NetworkTask
-from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
-from podwire.query import application
+from podwire.model.identity import instance_id, process_id, relation_id
+from podwire.model.metric import Side
+from podwire.model.topology import Edge, Point
 
-SERVICE = service_id("shop::cart")
-INSTANCE = instance_id(SERVICE, "pod-0")
-NOW_MS = 1_795_500_000_000
-DURATION = {"start": "2000-01-01", "end": "2000-01-02", "step": "DAY", "coldStage": False}
-
-
-def stored(name: str, detect_type: DetectType = DetectType.KUBERNETES) -> StoredProcess:
-    """A process of the one instance."""
-    return StoredProcess(
-        process_id=process_id(INSTANCE, name),
-        entity=Entity(
-            layer="K8S_SERVICE", service="shop::cart", instance="pod-0", process=name, labels=("l",)
-        ),
-        detect_type=detect_type,
-        agent_id="agent",
-        properties={"pid": "7"},
-        first_ping_ms=0,
-        last_ping_ms=NOW_MS,
-    )
-
-
-class Rows:
-    """A source that answers what the test put in."""
-
-    def __init__(self) -> None:
-        self.known = [stored("web"), stored("UNKNOWN_REMOTE", DetectType.VIRTUAL)]
-        self.seen: list[Edge] = []
-        self.found: dict[str, list[Point]] = {}
-        self.kept: list[NetworkTask] = []
-        self.questions: list[Sequence[str]] = []
-        self.pinged_ms = NOW_MS
-
-    async def services(self) -> Sequence[Service]:
-        return [Service(SERVICE, "shop::cart", ("GENERAL", "K8S_SERVICE"))]
-
-    async def instances(self, service_id: str = "") -> Sequence[Instance]:
-        return [Instance(INSTANCE, SERVICE, "shop::cart", "pod-0", 0, NOW_MS)]
-
-    async def processes(
-        self,
-        *,
-        instance_id: str = "",
-        ids: Sequence[str] = (),
-        since_ms: int = 0,
-        until_ms: int = 2**62,
-    ) -> Sequence[StoredProcess]:
-        if instance_id not in ("", INSTANCE):
-            return []
-        return [each for each in self.known if not ids or each.process_id in ids]
-
-    async def edges(self, instance_id: str, since_s: int, until_s: int) -> Sequence[Edge]:
-        return self.seen
-
-    async def points(
-        self, entity: str, metrics: Sequence[str], since_s: int, until_s: int
-    ) -> Mapping[str, Sequence[Point]]:
-        self.questions.append(metrics)
-        return {name: self.found[name] for name in metrics if name in self.found}
-
-    async def tasks(
-        self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
-    ) -> Sequence[NetworkTask]:
-        return [each for each in self.kept if task_id in ("", each.task_id)]
-
-    async def last_pings(self, instance_ids: Sequence[str]) -> Mapping[str, int]:
-        return dict.fromkeys(instance_ids, self.pinged_ms)
-
-    async def write_task(self, new: NetworkTask) -> None:
-        self.kept = [new, *(each for each in self.kept if each.task_id != new.task_id)]
-
-
-class Asking:
-    """A client of an application over `Rows`."""
-
-    def __init__(self) -> None:
-        self.rows = Rows()
-        self.now_ms = NOW_MS
-        metrics = {"requests": Metric("requests", Function.SUM_PER_MIN)}
-        metrics["codes"] = Metric("codes", Function.SUM_PER_MIN_LABELED)
-        app = application(self.rows, metrics=metrics, page=None, now_ms=lambda: self.now_ms)
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://podwire"
-        )
-
-    async def __call__(self, query: str, **variables: object) -> dict[str, Any]:
-        answer = await self.client.post("/graphql", json={"query": query, "variables": variables})
-        assert 200 == answer.status_code
-        body: dict[str, Any] = answer.json()
-        return body
-
-    async def data(self, query: str, **variables: object) -> Any:
-        body = await self(query, **variables)
-        assert "errors" not in body, body
-        return body["data"]
-
-
-@pytest.fixture
-def ask() -> Asking:
-    """A fresh application for each test."""
-    return Asking()
+from .asking import DURATION, INSTANCE, NOW_MS, SERVICE, Asking
 
 
 async def test_a_service_is_split_at_its_group(ask: Asking) -> None:
@@ -364,37 +260,6 @@ async def test_a_pages_expressions_are_one_question_to_storage(ask: Asking) -> N
 
     await ask.data(query, entity=ENTITY, duration=DURATION)
     assert [["codes", "requests"]] == ask.rows.questions
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"{", "not JSON"),
-        (b"[1]", 'a text "query"'),
-        (b'{"query": 5}', 'a text "query"'),
-        (b'{"query": "{ nothing }"}', "Cannot query field 'nothing'"),
-        (b'{"query": "{ version"}', "Syntax Error"),
-        (b'{"query": "' + b"{ a " * 30 + b'"}', "Syntax Error"),
-        (b'{"query": "' + b" " * 1_100_000 + b'"}', "larger than"),
-    ],
-)
-async def test_a_bad_request_is_an_error_with_status_200(
-    ask: Asking, content: bytes, complaint: str
-) -> None:
-    """The shape that SkyWalking's clients read."""
-    headers = {"Content-Type": "application/json; charset=utf-8"}
-    answer = await ask.client.post("/graphql", content=content, headers=headers)
-
-    assert 200 == answer.status_code
-    assert complaint in answer.json()["errors"][0]["message"]
-
-
-async def test_a_question_deeper_than_the_schema_is_refused(ask: Asking) -> None:
-    """Introspection can ask itself in circles."""
-    deep = "{ __schema { types " + "{ fields { type " * 15 + "{ name }" + " } }" * 15 + " } }"
-
-    body = await ask(deep)
-    assert "deeper than 20 levels" in body["errors"][0]["message"]
 
 
 async def test_a_broken_duration_is_an_error_that_shows_the_right_form(ask: Asking) -> None:

@@ -8,7 +8,8 @@ from podwire.model.identity import process_id
 from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
 from podwire.query.cause import message
-from query.test_application import CREATE, INSTANCE, KEEP, NOW_MS, Asking, rule
+from query.asking import INSTANCE, NOW_MS, Asking
+from query.test_application import CREATE, KEEP, rule
 
 LIST = """query (
   $id: ID, $trigger: EBPFProfilingTriggerType, $targets: [EBPFProfilingTargetType!]

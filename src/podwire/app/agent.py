@@ -76,7 +76,8 @@ async def _scanner(settings: AgentSettings) -> AsyncIterator[tuple[Scanner, Watc
 def _totals(agent: Agent, kernel: Kernel, followed: Watch | None) -> Mapping[str, int]:
     missing = {f"hook_missing_{each.hook.program}": 1 for each in kernel.missing}
     known = followed.statistics() if followed else {}
-    return {**agent.statistics(), **missing, **known}
+    kube = {f"kube_{name}": count for name, count in known.items()}
+    return {**agent.statistics(), **missing, **kube}
 
 
 def now_ms() -> int:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from podwire.app.settings import BackendSettings, ConfigError
 from podwire.kube.watch import Watch
 from podwire.mal import Analyzer
 from podwire.query import application
+from podwire.query.exposition import CONTENT_TYPE, exposition
+from podwire.query.traffic import Traffic
 from podwire.receiver.server import PortTaken, serve
 from podwire.receiver.tally import Tally
 from podwire.storage import Failed, Store
@@ -61,8 +63,11 @@ async def run(settings: BackendSettings) -> None:
             token=settings.token,
             transient=(OSError, Failed),
         )
-        page = application(store, metrics=metrics, page=PAGE if PAGE.is_dir() else None)
-        page.routes.insert(0, Route("/status", _status(tally, store, followed)))
+        traffic = Traffic()
+        page = application(
+            store, metrics=metrics, page=PAGE if PAGE.is_dir() else None, traffic=traffic
+        )
+        page.routes[:0] = _own_routes(tally, store, traffic, followed)
         log.info("GraphQL and the page: http://%s:%d", *listener.getsockname()[:2])
         try:
             await _serve_http(page, listener)
@@ -133,16 +138,33 @@ async def _serve_http(page: Starlette, listener: socket.socket) -> None:
         listener.close()
 
 
-def _status(
-    tally: Tally, store: Store, followed: Watch | None
-) -> Callable[[Request], Awaitable[Response]]:
-    """Totals of the receivers, of storage and of what is followed since start, as JSON."""
+def _own_routes(
+    tally: Tally, store: Store, traffic: Traffic, followed: Watch | None
+) -> list[Route]:
+    """Totals of every station since start: for people as JSON, and for Prometheus."""
+
+    def totals() -> dict[str, Mapping[str, float]]:
+        lost = {f"lost_{reason}_total": count for reason, count in store.losses().items()}
+        kube = followed.statistics() if followed else {}
+        return {
+            "receiver": tally.statistics(),
+            "storage": lost,
+            "query": traffic.statistics(),
+            "kube": kube,
+        }
 
     async def status(request: Request) -> Response:
         del request
-        losses: Mapping[str, int] = store.losses()
-        lost = {f"storage_lost_{reason}_total": count for reason, count in losses.items()}
-        known = {**followed.statistics(), "kube": followed.states()} if followed else {}
-        return JSONResponse({**tally.statistics(), **lost, **known})
+        flat = {
+            name if station == "receiver" else f"{station}_{name}": count
+            for station, counts in totals().items()
+            for name, count in counts.items()
+        }
+        states = {"kube": dict(followed.states())} if followed else {}
+        return JSONResponse({**flat, **states})
 
-    return status
+    async def metrics(request: Request) -> Response:
+        del request
+        return Response(exposition(totals()), media_type=CONTENT_TYPE)
+
+    return [Route("/status", status), Route("/metrics", metrics)]

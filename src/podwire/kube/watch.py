@@ -50,7 +50,7 @@ class Watch:
         """Objects known, seconds since the server was heard, and totals of what went wrong."""
         found: dict[str, int] = {}
         for follower in self._followers:
-            stem, condition = f"kube_{follower.name}", follower.condition
+            stem, condition = follower.name, follower.condition
             found[f"{stem}_known"] = follower.known
             if condition.heard_s:
                 found[f"{stem}_age_s"] = int(self._clock() - condition.heard_s)

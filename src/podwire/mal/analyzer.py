@@ -1,25 +1,30 @@
 """
 Runs the rules over what agents report.
 
-In: rule files, who knows names, and one collection after another.  Out: an `Analysis` of each.
+In: rule files, who knows names, and collections, one or many at a time.  Out: an `Analysis`.
+Collections of one pass do not see each other: their numbers are part of every id. Rules of which
+that is not known go through them one by one.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from podwire.mal.batch import Reader
-from podwire.mal.check import metrics
-from podwire.mal.emit import Edge, Emitter, targets
-from podwire.mal.functions import World
-from podwire.mal.labels import LIMIT, LabelTable
+from podwire.mal.batch import ALWAYS, Reader, Reading, Window
+from podwire.mal.check import calls, metrics
+from podwire.mal.emit import Edge, Emitter, Sightings, Targets
+from podwire.mal.family import Family
+from podwire.mal.functions import Batch, Step, World
+from podwire.mal.labels import LIMIT, LIVE_S, LabelTable, collection_of
 from podwire.mal.names import PeerNames
+from podwire.mal.pieces import Piece, Places, partials_of
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
 from podwire.mal.rules import Rule, RuleFile, distinct
+from podwire.mal.text import syntax
 from podwire.model.meter import Collection
 from podwire.model.metric import Metric, Partial, Relation
 from podwire.model.process import DetectType, ProcessRecord
@@ -27,15 +32,90 @@ from podwire.model.process import DetectType, ProcessRecord
 RENAME_CHECK_S = 5.0
 """How often addresses are asked for again; a changed name renames their processes."""
 
+SEPARABLE = frozenset(
+    {
+        *("downsampling", "forEach", "histogram", "histogram_percentile", "podwire::weight"),
+        *("processRelation", "sum"),
+    }
+)
+"""Functions that treat each sample by its id alone, and so keep collections apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What collections mean."""
+
+    pieces: Sequence[tuple[Piece, Places]]
+    """Columns of partials, each with the entities that its rows are about."""
+
+    relations: tuple[Relation, ...]
+    """Edges that were not seen in their minute before."""
+
+    virtual: tuple[ProcessRecord, ...]
+    """The unreported processes among these edges' ends; pinged at the newest timestamp."""
+
+    tally: Mapping[str, int]
+    """What was taken in, refused and clamped."""
+
+    @property
+    def partials(self) -> tuple[Partial, ...]:
+        """The pieces as values."""
+        return tuple(
+            partial for piece, places in self.pieces for partial in partials_of([piece], places)
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
-    """What one collection means."""
+class _Planned:
+    """A rule that can run."""
 
-    partials: tuple[Partial, ...]
-    relations: tuple[Relation, ...]
-    virtual: tuple[ProcessRecord, ...]
-    """The unreported processes among the edges' ends; pinged at the collection's timestamp."""
+    step: Step
+    emitter: Emitter
+    names: frozenset[str]
+    is_separable: bool
+
+    def results(self, reading: Reading) -> Iterator[Family]:
+        """What it makes of the collections, in one pass or one by one."""
+        batch = {name: reading.batch[name] for name in self.names if name in reading.batch}
+        if not batch:
+            return
+        parts = [batch] if self.is_separable else _one_by_one(batch, len(reading.times_ms))
+        for part in parts:
+            result = self.step(part)
+            if result is not None:
+                yield result
+
+
+def _one_by_one(batch: Batch, count: int) -> Iterator[Batch]:
+    if count == 1:
+        yield batch
+        return
+    numbers = {name: collection_of(family.ids) for name, family in batch.items()}
+    for number in range(count):
+        yield {
+            name: replace(family, ids=family.ids[mine], values=family.values[mine])
+            for name, family in batch.items()
+            if (mine := numbers[name] == number).any()
+        }
+
+
+def is_separable(tree: syntax.Expression) -> bool:
+    """Whether a rule gives for many collections in one pass what it gives for each alone."""
+    return all(call.title in SEPARABLE for call in calls(tree)) and not _joins(tree)
+
+
+def _joins(tree: syntax.Argument) -> bool:
+    """Whether two families meet: which of them is absent is a matter of each collection."""
+    match tree:
+        case syntax.Binary(_, left, right):
+            both = not isinstance(left, syntax.Number) and not isinstance(right, syntax.Number)
+            return both or _joins(left) or _joins(right)
+        case syntax.Negate(operand):
+            return _joins(operand)
+        case syntax.Call(target, _, arguments):
+            return any(map(_joins, (target, *arguments)))
+        case _:
+            return False
 
 
 class Analyzer:
@@ -52,16 +132,22 @@ class Analyzer:
         self._table = LabelTable(label_limit)
         self._processes = Processes(names)
         self._clock = clock
-        self._asked_s = clock()
+        self._asked_s = self._started_s = clock()
         self._losses: Counter[str] = Counter()
         self._rules = distinct([rule for file in files for rule in file.rules])
+        self._targets = {
+            scope: Targets(self._table, scope)
+            for scope in dict.fromkeys(rule.shape.scope for rule in self._rules)
+        }
         world = World(self._table, self._processes, self._losses)
-        self._plans = [(plan(rule.tree, world), self._emitter(rule)) for rule in self._rules]
-        wanted = {name for rule in self._rules for name in metrics(rule.tree)}
+        self._plans = [self._plan(rule, world) for rule in self._rules]
+        wanted = frozenset(name for rule in self._rules for name in metrics(rule.tree))
         self._reader = Reader(self._table, wanted)
 
-    def _emitter(self, rule: Rule) -> Emitter:
-        return Emitter(rule, self._table, targets(self._table, rule.shape.scope), self._losses)
+    def _plan(self, rule: Rule, world: World) -> _Planned:
+        emitter = Emitter(rule, self._targets[rule.shape.scope], self._losses)
+        names = frozenset(metrics(rule.tree))
+        return _Planned(plan(rule.tree, world), emitter, names, is_separable(rule.tree))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -76,22 +162,47 @@ class Analyzer:
     def analyze(self, collection: Collection) -> Analysis:
         """Every rule over one collection; its minute is that of the collection's timestamp."""
         self._refresh()
-        batch = self._reader.read(collection)
-        minute_s = collection.timestamp_ms // 60_000 * 60
-        edges: dict[Edge, None] = {}
-        partials: list[Partial] = []
-        with np.errstate(all="ignore"):
-            for step, emitter in self._plans:
-                result = step(batch)
-                if result is not None:
-                    seen, found = emitter.emit(result, minute_s)
-                    edges |= seen
-                    partials += found
-        relations = tuple(dict.fromkeys(edge.seen(minute_s) for edge in edges))
-        return Analysis(tuple(partials), relations, self._virtual(edges, collection.timestamp_ms))
+        return self._analyze(self._reader.take(collection))
 
-    def _virtual(self, edges: dict[Edge, None], now_ms: int) -> tuple[ProcessRecord, ...]:
-        ends = dict.fromkeys(end for edge in edges for end in (edge.source, edge.target))
+    def admit(self, messages: Sequence[bytes], window: Window = ALWAYS) -> Analysis:
+        """
+        Every rule over serialized collections, as if each had come alone, in this order.
+
+        What is malformed or stamped outside the window is refused and counted; so is a meter that
+        breaks a limit, without its neighbours.
+        """
+        self._refresh()
+        return self._analyze(self._reader.scan(messages, window))
+
+    def _analyze(self, reading: Reading) -> Analysis:
+        now_s = self._age_s()
+        for family in reading.batch.values():
+            self._table.touch(family.ids, now_s)
+        pieces: list[tuple[Piece, Places]] = []
+        sightings: list[Sightings] = []
+        with np.errstate(all="ignore"):
+            for planned in self._plans:
+                for result in planned.results(reading):
+                    seen, found = planned.emitter.emit(result, reading.times_ms)
+                    sightings.append(seen)
+                    pieces += [(piece, planned.emitter.targets.places) for piece in found]
+        fresh = list(self._first_sightings(sightings))
+        newest_ms = int(reading.times_ms.max(initial=0))
+        relations = tuple(dict.fromkeys(edge.seen(minute * 60) for edge, minute in fresh))
+        return Analysis(pieces, relations, self._virtual(fresh, newest_ms), reading.tally)
+
+    def _first_sightings(self, sightings: Sequence[Sightings]) -> Iterator[tuple[Edge, int]]:
+        """Edges with the minute in which they had not been seen yet."""
+        for targets in self._targets.values():
+            mine = [each for each in sightings if each.targets is targets]
+            if not mine:
+                continue
+            edges = np.concatenate([each.edges for each in mine])
+            minutes = np.concatenate([each.minutes for each in mine])
+            yield from targets.first_sightings(edges, minutes)
+
+    def _virtual(self, fresh: Sequence[tuple[Edge, int]], now_ms: int) -> tuple[ProcessRecord, ...]:
+        ends = dict.fromkeys(end for edge, _ in fresh for end in (edge.source, edge.target))
         return tuple(
             ProcessRecord(
                 process_id=end,
@@ -104,6 +215,10 @@ class Analyzer:
             if (entity := self._processes.entity_or_none(end))
         )
 
+    def _age_s(self) -> int:
+        """Seconds by our own clock, from 1 on."""
+        return int(self._clock() - self._started_s) + LIVE_S + 1
+
     def _refresh(self) -> None:
         """Forget what is too much or out of date."""
         now_s = self._clock()
@@ -113,6 +228,8 @@ class Analyzer:
             renamed = self._processes.renamed()
         if renamed:
             self._table.clear()
-        if self._table.trim(len(self._reader)) or renamed:
+        if self._table.trim(self._age_s(), len(self._reader)) or renamed:
             self._reader.clear()
             self._processes.clear()
+            for targets in self._targets.values():
+                targets.clear()

@@ -1,92 +1,259 @@
 """
-One collection of meters becomes families of samples, as SkyWalking's receiver does it.
+Collections of meters become families of samples, as SkyWalking's receiver does it, many at once.
 
-In: `model.Collection`.  Out: a batch: families by metric name, labels numbered.
+In: serialized collections, or one `model.Collection`.  Out: a `Reading`: families by metric name,
+labels numbered, each sample with the number of its collection.
 Every sample carries the reporter's service and instance; a bucket carries its bound as `le`.
+What the compiled scanner calls odd, and everything where there is none, goes through protobuf.
 """
 
 import math
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 
 from podwire.mal import family
 from podwire.mal.family import Family
 from podwire.mal.functions import Batch
-from podwire.mal.labels import BOUND_BITS, Labels, LabelTable
+from podwire.mal.labels import (
+    BOUND_BITS,
+    COLLECTION_SHIFT,
+    COLLECTIONS_LIMIT,
+    Ids,
+    Labels,
+    LabelTable,
+)
 from podwire.model.meter import Collection, Histogram, Meter
+from podwire.native.library import library_or_none
+from podwire.wire.error import Malformed
+from podwire.wire.gen.skywalking import meter_pb2 as pb
+from podwire.wire.meter import collection_of, meter_of
+from podwire.wire.scan import BUCKETS_LIMIT, HEADLESS, ODD, REASONS, UNWANTED, Scanner
+
+LABELS_LIMIT = 64
+"""A meter with more labels is refused."""
+
+LABEL_BYTES_LIMIT = 4096
+"""A meter with a longer label, name and value together, is refused."""
+
+NAMES_LIMIT = 100_000
+"""So many names of meters are remembered before all are learnt anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which timestamps are taken in."""
+
+    since_ms: int
+    until_ms: int
+
+
+ALWAYS = Window(-(2**63), 2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pass over the rules starts from."""
+
+    batch: Batch
+    times_ms: Ids
+    """The timestamp of each collection, by its number."""
+
+    tally: Counter[str]
+    """Meters taken in and refused, values dropped and clamped, by name of the count."""
 
 
 class Reader:
     """Remembers the number of every series and bound it has met."""
 
-    def __init__(self, table: LabelTable, wanted: Set[str]) -> None:
+    def __init__(self, table: LabelTable, wanted: Set[str], *, is_compiled: bool = True) -> None:
         self._table = table
-        self._wanted = wanted
-        self._series: dict[tuple[str, str], dict[Labels, int]] = {}
-        self._bounds: dict[float, int] = {}
-        self._size = 0
+        self._names = {name: code for code, name in enumerate(sorted(wanted))}
+        self._scanner = Scanner() if is_compiled and library_or_none() else None
+        self._bounds = np.empty(0, np.int64)
 
     def __len__(self) -> int:
-        """Reporters and series remembered."""
-        return self._size
+        """Names, series and bounds remembered."""
+        return len(self._scanner) if self._scanner else 0
+
+    def clear(self) -> None:
+        """Forget everything, because the table did."""
+        self._bounds = np.empty(0, np.int64)
+        if self._scanner:
+            self._scanner.forget()
 
     def read(self, collection: Collection) -> Batch:
-        """The families that rules ask for."""
-        owner = (collection.service, collection.instance)
-        known = self._series.get(owner)
-        if known is None:
-            known = self._series[owner] = {}
-            self._size += 1
-        columns: dict[str, _Column] = {}
+        """The families of one collection that rules ask for."""
+        return self.take(collection).batch
+
+    def take(self, collection: Collection) -> Reading:
+        """As `read`, with its time and what was refused."""
+        pages = _Pages(self._table, self._names)
+        pages.write(0, collection)
+        times_ms = np.array([collection.timestamp_ms], np.int64)
+        return Reading(_families([pages.columns()], pages.tally), times_ms, pages.tally)
+
+    def scan(self, messages: Sequence[bytes], window: Window = ALWAYS) -> Reading:
+        """The families of serialized collections, each refused or taken in as a whole."""
+        assert len(messages) <= COLLECTIONS_LIMIT  # noqa: S101 - the caller cuts its batches
+        pages = _Pages(self._table, self._names)
+        if self._scanner is None:
+            times_ms = np.zeros(len(messages), np.int64)
+            pages.write_messages(enumerate(messages), times_ms, window)
+            return Reading(_families([pages.columns()], pages.tally), times_ms, pages.tally)
+        return self._scan(self._scanner, messages, window, pages)
+
+    def _scan(
+        self, scanner: Scanner, messages: Sequence[bytes], window: Window, pages: "_Pages"
+    ) -> Reading:
+        if scanner.names > NAMES_LIMIT:
+            scanner.forget_names()
+        heads = scanner.read(messages)
+        status, times_ms, tally = heads["status"], heads["timestamp_ms"].copy(), pages.tally
+        timely = (times_ms >= window.since_ms) & (times_ms <= window.until_ms)
+        left_out = (status != 0) | ~timely
+        tally["meter_refused_malformed_total"] += int((status == HEADLESS).sum())
+        tally["meter_refused_time_total"] += int((~timely & (status == 0)).sum())
+        tally["meter_total"] += int(heads["meters"][~left_out].sum())
+        self._teach(scanner, heads)
+        scanned = self._columns(scanner, left_out, tally)
+        odd = np.flatnonzero(status == ODD).tolist()
+        pages.write_messages(((number, messages[number]) for number in odd), times_ms, window)
+        return Reading(_families([scanned, pages.columns()], tally), times_ms, tally)
+
+    def _teach(self, scanner: Scanner, heads: NDArray[np.void]) -> None:
+        for number, collection, data in scanner.unknown():
+            meter = meter_of(pb.MeterData.FromString(data))
+            if meter is None or meter.name not in self._names:
+                scanner.teach_name(number, UNWANTED)
+                continue
+            scanner.teach_name(number, self._names[meter.name])
+            reason = refusal_or_none(meter)
+            if reason is None:
+                labels = reported_by(*scanner.head_texts(heads[collection]), meter.labels)
+                scanner.teach_labels(number, self._table.intern(labels))
+            else:
+                scanner.teach_labels(number, -1 - REASONS.index(reason))
+
+    def _columns(
+        self, scanner: Scanner, left_out: NDArray[np.bool_], tally: Counter[str]
+    ) -> "_Columns":
+        fresh = scanner.fresh_bounds(len(self._bounds)).tolist()
+        if fresh:
+            numbers = [self._table.bound(bound_text(bound)) for bound in fresh]
+            self._bounds = np.concatenate((self._bounds, np.array(numbers, np.int64)))
+        found, refused = scanner.columns(len(self._names), left_out, self._bounds)
+        for reason, count in refused.items():
+            tally[f"meter_refused_{reason}_total"] += count
+            tally["meter_total"] -= count
+        names = list(self._names)
+        return {names[code]: (column.ids, column.values) for code, column in found.items()}
+
+
+_Columns = dict[str, tuple[Ids, family.Column]]
+
+
+class _Pages:
+    """Samples of collections that are Python values already."""
+
+    def __init__(self, table: LabelTable, names: Iterable[str]) -> None:
+        self._table = table
+        self._names = names
+        self._lists: dict[str, tuple[list[int], list[float]]] = {}
+        self.tally: Counter[str] = Counter()
+
+    def write_messages(
+        self, messages: Iterable[tuple[int, bytes]], times_ms: Ids, window: Window
+    ) -> None:
+        for number, data in messages:
+            try:
+                collection = collection_of(pb.MeterDataCollection.FromString(data).meterData)
+            except (DecodeError, Malformed):
+                self.tally["meter_refused_malformed_total"] += 1
+                continue
+            times_ms[number] = collection.timestamp_ms
+            if window.since_ms <= collection.timestamp_ms <= window.until_ms:
+                self.write(number, collection)
+            else:
+                self.tally["meter_refused_time_total"] += 1
+
+    def write(self, number: int, collection: Collection) -> None:
         for meter in collection.meters:
-            if meter.name in self._wanted:
-                series = known.get(meter.labels)
-                if series is None:
-                    series = known[meter.labels] = self._intern(collection, meter.labels)
-                self._append(columns.setdefault(meter.name, ([], [])), series, meter)
-        return {name: built for name, column in columns.items() if (built := _build(*column))}
+            self.tally["meter_total"] += 1
+            if meter.name not in self._names:
+                continue
+            reason = refusal_or_none(meter)
+            if reason is None:
+                labels = reported_by(collection.service, collection.instance, meter.labels)
+                self._append(number << COLLECTION_SHIFT | self._table.intern(labels), meter)
+            else:
+                self.tally[f"meter_refused_{reason}_total"] += 1
+                self.tally["meter_total"] -= 1
 
-    def _intern(self, collection: Collection, reported: Labels) -> int:
-        """The reporter's own service and instance stand, whatever its labels say."""
-        self._size += 1
-        labels = dict(reported)
-        labels.pop("service", None)
-        labels.pop("instance", None)
-        labels |= {"service": collection.service, "instance": collection.instance}
-        return self._table.intern(tuple(labels.items()))
-
-    def _append(self, column: "_Column", series: int, meter: Meter) -> None:
-        ids, values = column
+    def _append(self, series: int, meter: Meter) -> None:
+        ids, values = self._lists.setdefault(meter.name, ([], []))
         if isinstance(meter, Histogram):
             plain = series >> BOUND_BITS << BOUND_BITS
-            ids += [plain | self._bound(bound) for bound, _ in meter.buckets]
+            ids += [plain | self._table.bound(bound_text(bound)) for bound, _ in meter.buckets]
             values += [count for _, count in meter.buckets]
         else:
             ids.append(series)
             values.append(meter.value)
 
-    def _bound(self, bound: float) -> int:
-        number = self._bounds.get(bound)
-        if number is None:
-            number = self._table.bound(bound_text(bound))
-            if not math.isnan(bound):
-                self._bounds[bound] = number
-        return number
-
-    def clear(self) -> None:
-        """Forget everything, because the table did."""
-        self._series.clear()
-        self._bounds.clear()
-        self._size = 0
+    def columns(self) -> _Columns:
+        return {
+            name: (np.array(ids, np.int64), np.array(values, np.float64))
+            for name, (ids, values) in self._lists.items()
+        }
 
 
-_Column = tuple[list[int], list[float]]
+def _families(parts: Sequence[_Columns], tally: Counter[str]) -> dict[str, Family]:
+    """All parts as one, with what is no number left out."""
+    families: dict[str, Family] = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        columns = [part[name] for part in parts if name in part]
+        ids, values = columns[0]
+        if len(columns) > 1:
+            ids, values = (np.concatenate(each) for each in zip(*columns, strict=True))
+        finite = np.isfinite(values)
+        if not finite.all():
+            missing = int(np.isnan(values).sum())
+            tally["value_refused_nan_total"] += missing
+            tally["value_clamped_infinite_total"] += int((~finite).sum()) - missing
+        built = family.build(ids, values)
+        if built:
+            families[name] = built
+    return families
 
 
-def _build(ids: list[int], values: list[float]) -> Family | None:
-    return family.build(np.array(ids, np.int64), np.array(values, np.float64))
+def refusal_or_none(meter: Meter) -> str | None:
+    """Why this meter cannot be taken in, as one of REASONS."""
+    names = [name for name, _ in meter.labels]
+    if isinstance(meter, Histogram) and len(meter.buckets) > BUCKETS_LIMIT:
+        return "buckets"
+    if len(names) > LABELS_LIMIT:
+        return "labels"
+    if len(set(names)) < len(names):
+        return "label_twice"
+    if any(len(name) + len(value) > LABEL_BYTES_LIMIT for name, value in meter.labels):
+        return "size"
+    return None
+
+
+def reported_by(service: str, instance: str, reported: Labels) -> Labels:
+    """
+    The labels of a sample; the reporter's own service and instance stand, whatever its labels say.
+
+    >>> reported_by("shop", "shop-0", (("service", "other"), ("side", "client")))
+    (('side', 'client'), ('service', 'shop'), ('instance', 'shop-0'))
+    """
+    own = (("service", service), ("instance", instance))
+    return tuple(each for each in reported if each[0] not in ("service", "instance")) + own
 
 
 def bound_text(bound: float) -> str:
@@ -96,7 +263,7 @@ def bound_text(bound: float) -> str:
     >>> [bound_text(bound) for bound in (100.0, 1e7, 0.00025, 123456789.5, -math.inf)]
     ['100.0', '1.0E7', '2.5E-4', '1.234567895E8', '-9223372036854775808']
     """
-    if math.isinf(bound):
+    if math.isinf(bound) or bound == -(2.0**63):
         return "Infinity" if bound > 0 else "-9223372036854775808"
     if math.isnan(bound):
         return "NaN"

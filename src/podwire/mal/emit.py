@@ -1,37 +1,42 @@
 """
 What a rule's result says of the edges it is about.
 
-In: a family with the shape of its rule.  Out: partials by edge, ready to merge.
+In: a family with the shape of its rule, of one collection or many.  Out: pieces, ready to merge.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from podwire.mal.check import Kind, Scope
-from podwire.mal.family import LONG_MAX, Family, to_long
+from podwire.mal.family import Family, to_long
 from podwire.mal.labels import (
     BOUND_BITS,
     BOUND_MASK,
+    COLLECTION_SHIFT,
+    FAILED,
     NO_BOUND,
     Ids,
     Labels,
     LabelTable,
-    Memo,
+    Lookup,
+    collection_of,
+    plain_of,
     project,
 )
+from podwire.mal.pieces import KEY_BITS, KEY_MASK, Piece, Places
 from podwire.mal.rules import Rule
 from podwire.model import identity
-from podwire.model.metric import Function, Partial, Relation, Side
+from podwire.model.metric import AVERAGES, Relation, Side
+from podwire.native import group
 
 COMPONENT_LIMIT = 2**31
-
-Kept = list[tuple[int, "Target"]]
-"""Where in the family a sample is, and where it goes."""
+MINUTE_MS = 60_000
+NEVER = -(2**63)
+"""A minute that is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,28 +60,85 @@ class Edge:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the value of a sample goes."""
+class Targets:
+    """Where the samples of each plain label set go, and which edges they are about."""
 
-    edge: Edge
-    entity: str
-    key: str
-    """The remaining labels as `{code=200}`, empty without any."""
+    def __init__(self, table: LabelTable, scope: Scope) -> None:
+        self._table = table
+        self._scope = scope
+        self.places = Places()
+        self.edges: list[Edge] = []
+        self._edge_of = table.lookup(("edge", scope), self._edge_or_none)
+        self._row_of = table.lookup(("row", scope), self._row_or_none)
+        self._seen = np.empty(0, np.int64)
+        self._keys = Lookup(lambda bound: self.places.key(table.bound_text(bound)))
 
+    def first_sightings(self, edges: Ids, minutes: Ids) -> Iterator[tuple[Edge, int]]:
+        """Edges that were last seen in another minute, each with this one, in Unix minutes."""
+        grown = len(self.edges) - len(self._seen)
+        if grown > 0:
+            fresh = np.full(max(grown, len(self._seen)), NEVER, np.int64)
+            self._seen = np.concatenate((self._seen, fresh))
+        news = np.flatnonzero(self._seen[edges] != minutes)
+        if not len(news):
+            return
+        edges, minutes = edges[news], minutes[news]
+        self._seen[edges] = minutes
+        _, at = np.unique(minutes, return_inverse=True)
+        _, first = group(edges << 24 | at)
+        for place in first.tolist():
+            yield self.edges[edges[place]], int(minutes[place])
 
-def targets(table: LabelTable, scope: Scope) -> Memo[int, Target | None]:
-    """Where the samples of each plain label set go; None: its labels name no edge."""
-    edges = table.memo(("edge", scope), partial(_edge_or_none, scope))
+    def clear(self) -> None:
+        """Start anew, because the table did; what was given out keeps the places it has."""
+        self.places = Places()
+        self.edges = []
+        self._seen = np.empty(0, np.int64)
+        self._keys.clear()
 
-    def target_or_none(labels: Labels) -> Target | None:
-        edge = edges[table.intern(project(scope.labels, labels)) >> BOUND_BITS]
+    def edge_of(self, ids: Ids) -> Ids:
+        """The number of each sample's edge among `edges`; FAILED where labels name none."""
+        return self._edge_of(plain_of(ids))
+
+    def rows(self, ids: Ids) -> Ids:
+        """Entity and key, without the bound; FAILED where labels name no edge."""
+        return self._row_of(plain_of(ids))
+
+    def with_bounds(self, rows: Ids, bounds: Ids) -> Ids:
+        """The rows of buckets."""
+        if not (rows & KEY_MASK).any():
+            return rows | self._keys(bounds)
+        together, first = group((rows & KEY_MASK) << BOUND_BITS | bounds)
+        keys = [
+            self._bucket_key(row & KEY_MASK, bound)
+            for row, bound in zip(rows[first].tolist(), bounds[first].tolist(), strict=True)
+        ]
+        return rows >> KEY_BITS << KEY_BITS | np.array(keys, np.int64)[together]
+
+    def heights(self, bounds: Ids) -> NDArray[np.float64]:
+        """Bounds as numbers to compare; what is none is above all."""
+        return self._table.bound_values(bounds)
+
+    def _bucket_key(self, key: int, bound: int) -> int:
+        text = self._table.bound_text(bound)
+        return self.places.key(f"{self.places.keys[key]}:{text}" if key else text)
+
+    def _row_or_none(self, labels: Labels) -> int | None:
+        named = self._table.intern(project(self._scope.labels, labels))
+        number = int(self._edge_of(np.array([named >> BOUND_BITS]))[0])
+        if number == FAILED:
+            return None
+        edge = self.edges[number]
+        rest = [f"{key}={value}" for key, value in labels if key not in self._scope.labels]
+        key = self.places.key(f"{{{','.join(rest)}}}") if rest else 0
+        return self.places.entity(edge.entity, edge.side) << KEY_BITS | key
+
+    def _edge_or_none(self, labels: Labels) -> int | None:
+        edge = _edge_or_none(self._scope, labels)
         if edge is None:
             return None
-        rest = [f"{key}={value}" for key, value in labels if key not in scope.labels]
-        return Target(edge, edge.entity, f"{{{','.join(rest)}}}" if rest else "")
-
-    return table.memo(("target", scope), target_or_none)
+        self.edges.append(edge)
+        return len(self.edges) - 1
 
 
 def _edge_or_none(scope: Scope, labels: Labels) -> Edge | None:
@@ -105,82 +167,130 @@ def _component_or_none(text: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Sightings:
+    """Edges and the minutes in which a rule's samples showed them, not unique."""
+
+    targets: Targets
+    edges: Ids
+    minutes: Ids
+
+
+@dataclass(frozen=True, slots=True)
 class Emitter:
-    """Turns the results of one rule into partials."""
+    """Turns the results of one rule into pieces."""
 
     rule: Rule
-    table: LabelTable
-    where: Memo[int, Target | None]
+    targets: Targets
     losses: Counter[str]
 
-    def emit(self, result: Family, minute_s: int) -> tuple[dict[Edge, None], list[Partial]]:
-        """The edges of a family's samples, and their partials."""
-        plain = (result.ids >> BOUND_BITS).tolist()
-        found = [self.where[number] for number in plain]
-        kept = [(at, target) for at, target in enumerate(found) if target is not None]
-        self.losses["no_edge"] += len(found) - len(kept)
-        partials = EMITTERS[self.rule.shape.kind](self, result, kept, minute_s)
-        return dict.fromkeys(target.edge for _, target in kept), list(partials)
+    def emit(self, result: Family, times_ms: Ids) -> tuple[Sightings, list[Piece]]:
+        """The edges of a family's samples, and what is to be stored of them."""
+        edges = self.targets.edge_of(result.ids)
+        kept = edges != FAILED
+        if not kept.all():
+            self.losses["no_edge"] += len(kept) - int(kept.sum())
+            edges, result = edges[kept], _some(result, kept)
+        self.losses["value_negative"] += int((result.values < 0).sum())
+        times = times_ms[collection_of(result.ids)]
+        sightings = Sightings(self.targets, edges, times // MINUTE_MS)
+        return sightings, list(self._pieces(result, edges, times))
 
-    def singles(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
-        """The first sample of each edge."""
-        metric = self.rule.metric
-        totals = to_long(result.values).tolist()
-        counts = [int(metric.function is Function.AVG)] * len(totals)
-        if metric.function is Function.AVG and result.weights is not None:
-            counts = to_long(result.weights).tolist()
-        seen: set[Edge] = set()
-        for at, target in kept:
-            if target.edge not in seen:
-                seen.add(target.edge)
-                side = target.edge.side
-                yield Partial(metric.name, target.entity, side, minute_s, totals[at], counts[at])
+    def _pieces(self, result: Family, edges: Ids, times_ms: Ids) -> Iterator[Piece]:
+        kind = self.rule.shape.kind
+        rows = self.targets.rows(result.ids)
+        chosen = self._choose(kind, result, edges, rows)
+        if chosen is not None:
+            result, rows, times_ms = _some(result, chosen), rows[chosen], times_ms[chosen]
+        if not len(rows):
+            return
+        if kind is Kind.PERCENTILE:
+            rows = self.targets.with_bounds(rows, result.ids & BOUND_MASK)
+        elif kind is Kind.SINGLE:
+            rows = rows >> KEY_BITS << KEY_BITS
+        whole = Piece(
+            self.rule.metric,
+            0,
+            rows,
+            to_long(result.values),
+            self._counts(result),
+            times_ms,
+            kind is not Kind.SINGLE,
+        )
+        yield from _by_minute(whole)
 
-    def labeled(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
-        """A table per edge; the last of equal labels stays."""
-        totals = to_long(result.values).tolist()
-        tables: dict[Edge, dict[str, int]] = {}
-        for at, target in kept:
-            tables.setdefault(target.edge, {})[target.key] = totals[at]
-        return self._tables(tables, minute_s)
+    def _choose(
+        self, kind: Kind, result: Family, edges: Ids, rows: Ids
+    ) -> NDArray[np.generic] | None:
+        """Which samples count; None: all."""
+        if kind is Kind.SINGLE:
+            return _first_of_each_edge(result, edges)
+        if kind is Kind.LABELED:
+            return _last_of_each_key(result, edges, rows)
+        bounds = result.ids & BOUND_MASK
+        bounded: NDArray[np.bool_] = bounds != NO_BOUND
+        if self._is_average:
+            return bounded
+        telling = _telling(result, rows, self.targets.heights(bounds))
+        return telling & bounded
 
-    def percentiles(self, result: Family, kept: Kept, minute_s: int) -> Iterator[Partial]:
-        """Counts by bound per edge; samples without a bound are none of a histogram's."""
-        totals = to_long(result.values)
-        telling = self._telling(result.ids, totals).tolist()
-        counts = totals.tolist()
-        bounds = (result.ids & BOUND_MASK).tolist()
-        tables: dict[Edge, dict[str, int]] = {}
-        for at, target in kept:
-            if telling[at]:
-                table = tables.setdefault(target.edge, {})
-                text = self.table.bound_text(bounds[at])
-                key = f"{target.key}:{text}" if target.key else text
-                table[key] = min(table.get(key, 0) + counts[at], LONG_MAX)
-        return self._tables(tables, minute_s)
+    @property
+    def _is_average(self) -> bool:
+        return self.rule.metric.function in AVERAGES
 
-    def _telling(self, ids: Ids, totals: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """
-        Buckets that are not empty, and the lowest of each histogram.
-
-        The others change no percentile: a rank settles in a bucket that raises the running
-        count, or in the lowest.
-        """
-        values = self.table.bound_values(ids & BOUND_MASK)
-        plain = ids >> BOUND_BITS
-        order = np.lexsort((values, plain))
-        lowest = np.zeros(len(ids), np.bool_)
-        lowest[order[np.diff(plain[order], prepend=-1) != 0]] = True
-        telling: NDArray[np.bool_] = (lowest | (totals > 0)) & (ids & BOUND_MASK != NO_BOUND)
-        return telling
-
-    def _tables(self, tables: dict[Edge, dict[str, int]], minute_s: int) -> Iterator[Partial]:
-        for edge, table in tables.items():
-            yield Partial(self.rule.metric.name, edge.entity, edge.side, minute_s, table=table)
+    def _counts(self, result: Family) -> Ids | None:
+        if not self._is_average:
+            return None
+        if result.weights is None:
+            return np.ones(len(result.ids), np.int64)
+        return to_long(result.weights)
 
 
-EMITTERS = {
-    Kind.SINGLE: Emitter.singles,
-    Kind.LABELED: Emitter.labeled,
-    Kind.PERCENTILE: Emitter.percentiles,
-}
+def _some(result: Family, which: NDArray[np.generic]) -> Family:
+    weights = None if result.weights is None else result.weights[which]
+    return replace(result, ids=result.ids[which], values=result.values[which], weights=weights)
+
+
+def _by_minute(whole: Piece) -> Iterator[Piece]:
+    minutes = whole.times_ms // MINUTE_MS
+    several = np.unique(minutes) if minutes[0] != minutes[-1] or np.ptp(minutes) else minutes[:1]
+    if len(several) == 1:
+        yield replace(whole, minute_s=int(several[0]) * 60)
+        return
+    for minute in several.tolist():
+        mine = minutes == minute
+        yield replace(
+            whole,
+            minute_s=minute * 60,
+            rows=whole.rows[mine],
+            totals=whole.totals[mine],
+            counts=None if whole.counts is None else whole.counts[mine],
+            times_ms=whole.times_ms[mine],
+        )
+
+
+def _first_of_each_edge(result: Family, edges: Ids) -> Ids | None:
+    """A single value is the first sample of its edge in its collection."""
+    _, first = group(collection_of(result.ids) << COLLECTION_SHIFT | edges)
+    return None if len(first) == len(edges) else first
+
+
+def _last_of_each_key(result: Family, edges: Ids, rows: Ids) -> Ids | None:
+    """Of equal labels of one edge in one collection the last stays."""
+    in_collection = collection_of(result.ids) << COLLECTION_SHIFT
+    _, last = group((in_collection | edges << KEY_BITS | rows & KEY_MASK)[::-1])
+    return None if len(last) == len(edges) else np.sort(len(edges) - 1 - last)
+
+
+def _telling(result: Family, rows: Ids, heights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """
+    Buckets that are not empty, and the lowest of each run of buckets of one row.
+
+    The others change no percentile of sums: a rank settles in a bucket that raises the running
+    count, or in the lowest.
+    """
+    if not len(rows):
+        return np.zeros(0, np.bool_)
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    lowest = np.repeat(np.minimum.reduceat(heights, starts), np.diff(starts, append=len(rows)))
+    telling: NDArray[np.bool_] = (result.values > 0) | (heights == lowest)
+    return telling

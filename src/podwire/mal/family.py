@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podwire.mal.labels import FAILED, Ids
+from podwire.native import group
 
 Column = NDArray[np.float64]
 
@@ -54,25 +55,24 @@ def _where(kept: NDArray[np.bool_], family: Family) -> Family | None:
 
 def add_up(family: Family, groups: Ids) -> Family | None:
     """One sample per group: the sum of its values, folded from the left; weights add up too."""
-    if len(groups) == 1:
+    place, first = group(groups)
+    if len(first) == len(groups):
         return Family(groups, family.values, family.weights)
-    ids, place = np.unique(groups, return_inverse=True)
-    if len(ids) == len(groups):
-        return build(groups, family.values, family.weights)
     weights = None if family.weights is None else total(place, family.weights)
-    return build(ids, total(place, family.values), weights)
+    return build(groups[first], total(place, family.values), weights)
 
 
-def total(place: NDArray[np.intp], values: Column) -> Column:
+def total(place: Ids, values: Column) -> Column:
     """The sum of the values at each place, folded from the left."""
     return np.bincount(place, values).astype(np.float64, copy=False)
 
 
 def first_of(keys: Ids, wanted: Ids) -> tuple[Ids, NDArray[np.bool_]]:
     """For each wanted key the position of its first equal in `keys`, and whether there is one."""
-    known, first = np.unique(keys, return_index=True)
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return first[at], known[at] == wanted
+    place, first = group(np.concatenate((keys, wanted)))
+    at = first[place[len(keys) :]]
+    matched = at < len(keys)
+    return np.where(matched, at, 0), matched
 
 
 def weigh(family: Family, weights: Column) -> Family | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from itertools import islice
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from podwire.mal.labels import (
 )
 from podwire.mal.processes import Processes
 from podwire.mal.text import syntax
+from podwire.mal.weight import weights_of
 
 Batch = Mapping[str, Family]
 """The families of one collection by metric name; an absent one reads as EMPTY (None)."""
@@ -178,36 +178,14 @@ def truncate_bound(text: str) -> str | None:
     return str(min(int(max(-(2.0**63), min(bound, 2.0**63))), family.LONG_MAX))
 
 
-SHAPES_LIMIT = 16
-"""So many sets of label names get weights in one batch; an agent has three a side."""
-
-
 def plan_weight(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
     """Values become value times weight, and their weights travel with them into sum and avg."""
     del call
-    table = world.table
 
     def weigh(before: Family, batch: Batch) -> Family | None:
-        weights = np.zeros(len(before.ids))
-        counts = steps[0](batch)
-        if counts is not None:
-            shapes: dict[tuple[str, ...], list[int]] = {}
-            for at, identity in enumerate(before.ids.tolist()):
-                shapes.setdefault(table.names[identity], []).append(at)
-            for names, places in islice(shapes.items(), SHAPES_LIMIT):
-                parts = table.restricted(names, counts.ids)
-                weights[places] = _totals(before.ids[places], parts, counts.values)
-        return family.weigh(before, weights)
+        return family.weigh(before, weights_of(world.table, before, steps[0](batch)))
 
     return weigh
-
-
-def _totals(wanted: Ids, keys: Ids, values: family.Column) -> family.Column:
-    """For each wanted id the sum of the values under it; 0 when there is none."""
-    known, place = np.unique(keys, return_inverse=True)
-    totals = family.total(place, values)
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[at] == wanted, totals[at], 0.0)
 
 
 P = Parameter

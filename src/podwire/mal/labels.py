@@ -4,6 +4,8 @@ Label sets become numbers, and what is done to labels becomes columns of numbers
 In: label sets, and pure functions of them.  Out: ids, and functions from id to id that look each
 one up once.  An id is the number of a plain set (all labels but `le`) followed by that of the
 bucket's bound, because every histogram has dozens of bounds and hardly any function looks at one.
+On top stands the number of the collection in its pass: no function looks at it, all keep it, so
+that samples of two collections never have equal ids and what groups by id keeps them apart.
 Memory is bounded: a table over its limit is emptied before the next batch.
 """
 
@@ -26,8 +28,26 @@ BOUND_BITS = 24
 BOUND_MASK = (1 << BOUND_BITS) - 1
 NO_BOUND = 0
 
-LIMIT = 200_000
-"""Label sets by default: some 16,000 edges of 12 sets and 7 kB each; beyond it plans cost more."""
+PLAIN_BITS = 24
+PLAIN_MASK = (1 << PLAIN_BITS) - 1
+COLLECTION_SHIFT = BOUND_BITS + PLAIN_BITS
+COLLECTIONS_LIMIT = 1 << 63 - COLLECTION_SHIFT
+"""So many collections may go through the rules in one pass."""
+
+SHAPES_LIMIT = 64
+"""For so many sets of label names at once it is remembered what other sets have in common."""
+
+_BARE_MASK = (1 << COLLECTION_SHIFT) - 1
+_BESIDE_PLAIN = ~(PLAIN_MASK << BOUND_BITS)
+
+ROOM = 200_000
+"""Label sets that may be forgotten and yet kept: some 16,000 edges of 12 sets and 3 kB each."""
+
+LIMIT = 4_000_000
+"""Label sets by default, alive or not; beyond it plans cost more, not memory."""
+
+LIVE_S = 150
+"""A reported set is alive for so long."""
 
 _UNKNOWN = -2
 
@@ -76,6 +96,16 @@ class Lookup:
         self._known = np.empty(0, np.int64)
 
 
+def plain_of(ids: Ids) -> Ids:
+    """The numbers of the plain sets."""
+    return ids >> BOUND_BITS & PLAIN_MASK
+
+
+def collection_of(ids: Ids) -> Ids:
+    """The numbers of the collections in their pass."""
+    return ids >> COLLECTION_SHIFT
+
+
 Relabel = Callable[[Ids], Ids]
 """What a function of label sets does to a column of ids."""
 
@@ -83,30 +113,31 @@ Relabel = Callable[[Ids], Ids]
 class LabelTable:
     """Every label set in use, numbered, and every function of them that rules ask for."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, *, room: int = ROOM) -> None:
         self._limit = limit
+        self._room = min(limit, room)
+        self._touched = np.empty(0, np.int32)
         self._plain: dict[Labels, int] = {}
         self._plains: list[Labels] = []
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._bound: dict[str, int] = {}
         self._bounds: list[str] = []
         self._functions: dict[Hashable, Any] = {}
+        self._shape: dict[tuple[str, ...], int] = {}
+        self._shapes: list[tuple[str, ...]] = []
+        self._shape_of = Lookup(self._shape_number)
+        self._restricts: dict[int, Lookup] = {}
         self._values = np.empty(0)
-        self._parts = Memo(self._restrict)
-        self.names: Memo[int, tuple[str, ...]] = Memo(
-            lambda identity: tuple(name for name, _ in self[identity])
-        )
-        """The names of the labels of an id, its bound's included."""
-
         self.clear()
         self.evicted = 0
         """Label sets forgotten because the table was full."""
 
     def __len__(self) -> int:
-        return len(self._plains) + len(self._bounds) + len(self._parts)
+        return len(self._plains) + len(self._bounds)
 
     def __getitem__(self, identity: int) -> Labels:
         """A label set by its id; the bound, if there is one, comes last."""
-        plain = self._plains[identity >> BOUND_BITS]
+        plain = self._plains[identity >> BOUND_BITS & PLAIN_MASK]
         code = identity & BOUND_MASK
         return plain if code == NO_BOUND else (*plain, (BOUND, self._bounds[code]))
 
@@ -119,9 +150,14 @@ class LabelTable:
         (('a', '1'), ('le', '10'))
         """
         plain = tuple(each for each in labels if each[0] != BOUND)
-        number = self._plain.setdefault(plain, len(self._plains))
-        if number == len(self._plains):
-            self._plains.append(plain)
+        number = self._plain.get(plain)
+        if number is None:
+            number = len(self._plains)
+            if number > PLAIN_MASK:
+                raise MemoryError("more label sets in one pass than ids can tell apart")
+            shared = tuple(self._pairs.setdefault(each, each) for each in plain)
+            self._plain[shared] = number
+            self._plains.append(shared)
         bound = NO_BOUND if len(plain) == len(labels) else self.bound(dict(labels)[BOUND])
         return number << BOUND_BITS | bound
 
@@ -142,24 +178,44 @@ class LabelTable:
             self._values = np.array(list(map(_bound_value, self._bounds)))
         return self._values[numbers]
 
-    def restricted(self, names: tuple[str, ...], ids: Ids) -> Ids:
-        """The column form of `restrict`, for names that are known when a batch is there."""
-        parts = self._parts
-        return np.array([parts[names, identity] for identity in ids.tolist()], np.int64)
+    def shapes(self, ids: Ids) -> Ids:
+        """A number for the names of the labels of each plain set."""
+        return self._shape_of(plain_of(ids))
 
-    def _restrict(self, key: tuple[tuple[str, ...], int]) -> int:
-        labels = restrict(key[0], self[key[1]])
-        return FAILED if labels is None else self.intern(labels)
+    def restricted(self, shape: int, ids: Ids) -> Ids:
+        """
+        The sets cut down to the names of a shape, bounds kept; FAILED where one is missing.
+
+        Shapes come with what is reported, so what is known of them goes when the table is cleared.
+        """
+        numbers = self._restricts.get(shape)
+        if numbers is None:
+            names = self._shapes[shape]
+            if len(self._restricts) == SHAPES_LIMIT:
+                self._restricts.clear()
+            numbers = self._restricts[shape] = Lookup(
+                lambda number: self._interned(restrict(names, self._plains[number]))
+            )
+        return numbers(plain_of(ids)) | (ids & _BESIDE_PLAIN)
+
+    def _shape_number(self, number: int) -> int:
+        names = tuple(name for name, _ in self._plains[number])
+        known = self._shape.setdefault(names, len(self._shapes))
+        if known == len(self._shapes):
+            self._shapes.append(names)
+        return known
+
+    def _interned(self, labels: Labels | None) -> int | None:
+        return None if labels is None else self.intern(labels)
 
     def relabel(self, key: Hashable, function: Callable[[Labels], Labels | None]) -> Relabel:
         """A function that never looks at the bound; equal keys must mean equal functions."""
 
         def look_up(number: int) -> int | None:
-            labels = function(self._plains[number])
-            return None if labels is None else self.intern(labels)
+            return self._interned(function(self._plains[number]))
 
         numbers = self._function(("plain", key), lambda: Lookup(look_up))
-        return lambda ids: numbers(ids >> BOUND_BITS) | (ids & BOUND_MASK)
+        return lambda ids: numbers(plain_of(ids)) | (ids & _BESIDE_PLAIN)
 
     def relabel_seeing(self, key: Hashable, function: Callable[[Labels], Labels | None]) -> Relabel:
         """As `relabel`, for a function that may look at the bound: exact, and slower."""
@@ -169,7 +225,12 @@ class LabelTable:
             return FAILED if labels is None else self.intern(labels)
 
         memo = self._function(("seeing", key), lambda: Memo(rewrite))
-        return lambda ids: np.array([memo[each] for each in ids.tolist()], np.int64)
+
+        def rewrite_all(ids: Ids) -> Ids:
+            rewritten = np.array([memo[each] for each in (ids & _BARE_MASK).tolist()], np.int64)
+            return rewritten | (ids & ~_BARE_MASK)
+
+        return rewrite_all
 
     def rebound(self, key: Hashable, function: Callable[[str], str | None]) -> Relabel:
         """A function of the bound alone; sets without one stay as they are."""
@@ -188,6 +249,13 @@ class LabelTable:
 
         return rebind
 
+    def lookup(self, key: Hashable, function: Callable[[Labels], int | None]) -> Lookup:
+        """A number for each plain set, by its number; FAILED where the function gives None."""
+        found: Lookup = self._function(
+            ("lookup", key), lambda: Lookup(lambda number: function(self._plains[number]))
+        )
+        return found
+
     def memo(self, key: Hashable, function: Callable[[Labels], V]) -> Memo[int, V]:
         """What a function says of each plain set, by its number."""
         found: Memo[int, V] = self._function(
@@ -200,10 +268,29 @@ class LabelTable:
             self._functions[key] = make()
         return self._functions[key]
 
-    def trim(self, beside: int = 0) -> bool:
-        """Empty the table if it, with what is kept beside it, is over the limit; whether it was."""
-        if len(self) + beside <= self._limit:
+    def touch(self, ids: Ids, now_s: int) -> None:
+        """These sets were reported just now."""
+        grown = len(self._plains) - len(self._touched)
+        if grown > 0:
+            fresh = np.zeros(max(grown, len(self._touched)), np.int32)
+            self._touched = np.concatenate((self._touched, fresh))
+        self._touched[plain_of(ids)] = now_s
+
+    def trim(self, now_s: int, beside: int = 0) -> bool:
+        """
+        Empty the table if it, with what is kept beside it, is over the limit; whether it was.
+
+        What is alive gets room for twice its size, up to the limit; the rest has to go some time.
+        """
+        if len(self) + beside <= self._room:
             return False
+        reported = int(np.count_nonzero(self._touched))
+        alive = int(np.count_nonzero(self._touched >= now_s - LIVE_S)) if reported else 0
+        wanted = (len(self) + beside) * 2 * alive // max(reported, 1)
+        if min(wanted, self._limit) > self._room:
+            self._room = min(wanted, self._limit)
+            if len(self) + beside <= self._room:
+                return False
         self.evicted += len(self)
         self.clear()
         return True
@@ -212,11 +299,15 @@ class LabelTable:
         """Forget every label set and everything known of them; ids given out before are void."""
         self._plain.clear()
         self._plains.clear()
+        self._pairs.clear()
         self._bound.clear()
         self._bounds[:] = [""]
         self._values = np.empty(0)
-        self._parts.clear()
-        self.names.clear()
+        self._touched = np.empty(0, np.int32)
+        self._shape.clear()
+        self._shapes.clear()
+        self._shape_of.clear()
+        self._restricts.clear()
         for function in self._functions.values():
             function.clear()
 

@@ -35,6 +35,11 @@ def instance_id(service: str, name: str) -> str:
     return f"{service}_{_encode(name)}"
 
 
+def endpoint_id(service: str, name: str) -> str:
+    """`service` is a service id, `name` the endpoint's plain name."""
+    return f"{service}_{_encode(name)}"
+
+
 def process_id(instance: str, name: str) -> str:
     """`instance` is an instance id, `name` the process's plain name; hex SHA-256."""
     return hashlib.sha256(f"{name}_{instance}".encode()).hexdigest()
@@ -60,6 +65,11 @@ def split_instance_id(identity: str) -> tuple[str, str]:
         raise ValueError(f"not an instance id: {identity!r}")
     split_service_id(service)
     return service, _decode(encoded)
+
+
+def split_endpoint_id(identity: str) -> tuple[str, str]:
+    """The service id and the endpoint's plain name; ValueError for anything else."""
+    return split_instance_id(identity)
 
 
 def entity_process_id(entity: Entity) -> str:

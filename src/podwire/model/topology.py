@@ -1,7 +1,7 @@
 """Who is there, and who talks to whom: what storage answers and queries show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podwire.model.metric import Side
 from podwire.model.process import DetectType, Entity
@@ -53,10 +53,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One metric of one edge in one minute as one side counted it; merged, not yet a value."""
+    """One metric of one entity in one minute as one side counted it; merged, not yet a value."""
 
     minute_s: int
     side: Side
     total: int
     count: int
     table: Mapping[str, int]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """For averages by label: how many values each key of the table is of."""

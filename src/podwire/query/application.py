@@ -1,18 +1,21 @@
 """
 The HTTP side of the backend: GraphQL, health, the page.
 
-In: requests on port 12800.  Out: answers as SkyWalking's clients expect them: GraphQL errors come
-with status 200 and a message.
+In: requests on port 12800.  Out: answers as SkyWalking's clients expect them: what GraphQL itself
+refuses comes with status 200 and a message, what is no GraphQL request with the status that HTTP
+has for it and the same shape.
 """
 
-import json
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
-from ariadne import ScalarType, graphql, load_schema_from_path, make_executable_schema
-from graphql import GraphQLError, GraphQLSchema
+from ariadne import ScalarType, load_schema_from_path, make_executable_schema
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute, validate
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -20,26 +23,49 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from podwire.model.metric import Metric
-from podwire.query import metadata, metric, server, task, topology
+from podwire.query import (
+    continuous,
+    dashboard,
+    empty,
+    limit,
+    metadata,
+    metric,
+    profiling,
+    record,
+    server,
+    task,
+    topology,
+    trace,
+    value,
+)
 from podwire.query.context import Context
-from podwire.query.limit import depth_limit
 from podwire.query.load import PointLoader
+from podwire.query.question import NoQuestion, Question, read
 from podwire.query.source import Source
+from podwire.query.traffic import Traffic
+
+log = logging.getLogger(__name__)
 
 SCHEMA = Path(__file__).parent / "schema"
-MAX_REQUEST_BYTES = 1024 * 1024
 NO_PAGE = "The page is not built: run `make ui` and start the backend again.\n"
+FAILED_INSIDE = "podwire failed inside; its log says why"
 
 long_scalar = ScalarType("Long", serializer=int, value_parser=int)
 
+MODULES = (
+    continuous, dashboard, empty, metadata, metric, profiling, record, server, task, topology,
+    trace, value,
+)  # fmt: skip
 
+
+@cache
 def schema() -> GraphQLSchema:
     """The executable schema; the SDL files are the truth."""
     return make_executable_schema(
         load_schema_from_path(str(SCHEMA)),
         long_scalar,
-        *(module.query for module in (metadata, metric, server, task, topology)),
-        *(module.mutation for module in (server, task)),
+        *(module.query for module in MODULES),
+        *(module.mutation for module in (continuous, empty, server, task)),
     )
 
 
@@ -54,23 +80,13 @@ def application(
     metrics: Mapping[str, Metric],
     page: Path | None,
     now_ms: Callable[[], int] = now_ms,
+    traffic: Traffic | None = None,
 ) -> Starlette:
     """The application; `page` is the folder of the built page, if there is one."""
-    executable = schema()
+    counted = traffic or Traffic()
 
-    async def answer(request: Request) -> Response:
-        data = await _read(request)
-        if isinstance(data, str):
-            return JSONResponse({"errors": [{"message": data}]})
-        context = Context(source, metrics, PointLoader(source), now_ms)
-        _, result = await graphql(
-            executable,
-            data,
-            context_value=context,
-            validation_rules=[depth_limit],
-            error_formatter=_message,
-        )
-        return JSONResponse(result)
+    def context() -> Context:
+        return Context(source, metrics, PointLoader(source), now_ms)
 
     async def health(request: Request) -> Response:
         del request
@@ -78,37 +94,76 @@ def application(
         return PlainTextResponse("ok\n")
 
     routes = [
-        Route("/graphql", answer, methods=["POST"]),
+        Route("/graphql", _graphql(schema(), context, counted), methods=["POST"]),
         Route("/healthcheck", health),
         *_page_routes(page),
     ]
     return Starlette(routes=routes)
 
 
-async def _read(request: Request) -> dict[str, Any] | str:
-    """The request's JSON, or what is wrong with it."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            return f"the request is larger than {MAX_REQUEST_BYTES} bytes"
+def _graphql(
+    executable: GraphQLSchema, context: Callable[[], Context], traffic: Traffic
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        with traffic.asked():
+            try:
+                question = await read(request)
+            except NoQuestion as error:
+                traffic.refused(error.reason)
+                return _json({"errors": [{"message": str(error)}]}, error.status)
+            result = await _execute(executable, question, context())
+            if result.errors:
+                traffic.failed()
+            return _json(_shape(result))
+
+    return answer
+
+
+async def _execute(schema: GraphQLSchema, question: Question, context: Context) -> ExecutionResult:
+    """The data, the errors, or both."""
     try:
-        data = json.loads(body)
-    except ValueError as error:
-        return f"the request is not JSON: {error}"
-    if not isinstance(data, dict) or not isinstance(data.get("query"), str):
-        return 'the request must be a JSON object with a text "query"'
-    return data
+        document = limit.read(question.query)
+    except limit.TooMuch as error:
+        return ExecutionResult(None, [GraphQLError(str(error))])
+    except GraphQLError as error:
+        return ExecutionResult(None, [error])
+    errors = validate(schema, document, max_errors=5)
+    if errors:
+        return ExecutionResult(None, errors)
+    result = execute(
+        schema,
+        document,
+        context_value=context,
+        variable_values=question.variables,
+        operation_name=question.operation,
+    )
+    return await result if isawaitable(result) else result
 
 
-def _message(error: GraphQLError, debug: bool = False) -> dict[str, Any]:  # noqa: FBT002
-    """A message and its place; nothing of our insides."""
-    del debug
-    return {
-        "message": error.message,
-        **({"path": list(error.path)} if error.path else {}),
-        **({"locations": [loc.formatted for loc in error.locations]} if error.locations else {}),
-    }
+def _shape(result: ExecutionResult) -> dict[str, Any]:
+    """As OAP answers: data where there is any, and messages."""
+    shape: dict[str, Any] = {}
+    if result.data is not None:
+        shape["data"] = result.data
+    if result.errors:
+        shape["errors"] = [{"message": _message(each)} for each in result.errors]
+    return shape
+
+
+def _message(error: GraphQLError) -> str:
+    """What is wrong, with its place in the query; nothing of our insides."""
+    original = error.original_error
+    if original is not None and not isinstance(original, ValueError | GraphQLError):
+        log.error("a query failed inside at %s", error.path, exc_info=original)
+        return FAILED_INSIDE
+    if original is None and error.locations:
+        line, column = error.locations[0]
+        return f"{error.message} (line {line}, column {column})"
+    return error.message
+
+
+def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+    return JSONResponse(content, status, media_type="application/json; charset=utf-8")
 
 
 def _page_routes(page: Path | None) -> list[Route | Mount]:

@@ -18,6 +18,7 @@ FORMATS = {
     "DAY": "%Y-%m-%d",
     "MONTH": "%Y-%m",
 }
+SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 MOST_BUCKETS = 500
 
 
@@ -45,8 +46,8 @@ class Buckets:
         return self.starts_s[0] // 60 * 60
 
 
-def buckets(duration: Mapping[str, Any]) -> Buckets:
-    """The buckets of a `Duration` input. Raises `DurationError`."""
+def buckets(duration: Mapping[str, Any], steps_back: int = 0) -> Buckets:
+    """The buckets of a `Duration` input and of some steps before it. Raises `DurationError`."""
     step = duration["step"]
     start, end = _parse(duration["start"], step), _parse(duration["end"], step)
     if end < start:
@@ -59,8 +60,9 @@ def buckets(duration: Mapping[str, Any]) -> Buckets:
                 f"the duration has more than {MOST_BUCKETS} points; choose a larger step"
             )
         starts.append(current)
-        current = _next(current, step)
-    edges_s = [int(each.astimezone().timestamp()) for each in (*starts, current)]
+        current = _moved(current, step, 1)
+    before = [_moved(start, step, -back) for back in range(steps_back, 0, -1)]
+    edges_s = [int(each.astimezone().timestamp()) for each in (*before, *starts, current)]
     minutes = [max(1, (after - before) // 60) for before, after in pairwise(edges_s)]
     return Buckets(tuple(edges_s[:-1]), edges_s[-1], tuple(minutes))
 
@@ -75,15 +77,12 @@ def _parse(text: str, step: str) -> datetime:
         ) from error
 
 
-def _next(start: datetime, step: str) -> datetime:
-    if step == "MONTH":
-        return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return (
-        start
-        + {
-            "SECOND": timedelta(seconds=1),
-            "MINUTE": timedelta(minutes=1),
-            "HOUR": timedelta(hours=1),
-            "DAY": timedelta(days=1),
-        }[step]
-    )
+def _moved(start: datetime, step: str, steps: int) -> datetime:
+    """So many steps later, or earlier. Raises `DurationError` beyond the calendar."""
+    try:
+        if step == "MONTH":
+            years, month = divmod(start.year * 12 + start.month - 1 + steps, 12)
+            return start.replace(year=years, month=month + 1, day=1)
+        return start + timedelta(seconds=SECONDS[step]) * steps
+    except (OverflowError, ValueError) as error:
+        raise DurationError("the duration leaves the calendar") from error

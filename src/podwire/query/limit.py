@@ -1,62 +1,98 @@
 """
-How deep a question may go.
+How much a question may ask.
 
-In: a parsed document.  Out: an error for a selection deeper than the schema could mean.
+In: the text of a question.  Out: its document, or `TooMuch` in words, before anything is looked at
+that could take long.
 """
 
-from typing import Any
+from collections import Counter
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
-    Node,
+    GraphQLSyntaxError,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
-    ValidationContext,
-    ValidationRule,
+    parse,
 )
 
 MAX_DEPTH = 20
-MAX_FIELDS = 5000
+MAX_FIELDS = 3000
+"""Of one operation, through its fragments: OAP's complexity."""
+
+MAX_SAME = 50
+"""How often one name may be asked beside itself: each is compared with each."""
+
+MAX_FRAGMENTS = 100
+MAX_TOKENS = 50_000
 
 
-class DepthLimit(ValidationRule):
-    """Counts levels and fields of each operation, through fragments; introspection included."""
+class TooMuch(ValueError):
+    """The question is too deep, too wide or too long; whoever asked must split it."""
 
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self._fragments = {
-            node.name.value: node
-            for node in context.document.definitions
-            if isinstance(node, FragmentDefinitionNode)
-        }
-        self._fields = 0
 
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
-        """Refuse an operation that is too deep or too wide."""
-        if self._is_too_much(node.selection_set, 1):
-            message = (
-                f"the query is deeper than {MAX_DEPTH} levels or asks more than {MAX_FIELDS} fields"
-            )
-            self.report_error(GraphQLError(message, node))
+def read(text: str) -> DocumentNode:
+    """The document of a question. Raises `TooMuch`, and `GraphQLSyntaxError` with its place."""
+    try:
+        document = parse(text, max_tokens=MAX_TOKENS)
+    except RecursionError as error:
+        raise TooMuch(f"the query is deeper than {MAX_DEPTH} levels") from error
+    except GraphQLSyntaxError as error:
+        if "tokens" in error.message:
+            raise TooMuch(f"the query has more than {MAX_TOKENS} words and signs") from error
+        raise
+    fragments = {
+        each.name.value: each
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+    if len(fragments) > MAX_FRAGMENTS:
+        raise TooMuch(f"the query has more than {MAX_FRAGMENTS} fragments")
+    for each in document.definitions:
+        if isinstance(each, OperationDefinitionNode):
+            _Measure(fragments).enter(each.selection_set, 1)
+    for fragment in fragments.values():
+        _Measure(fragments).enter(fragment.selection_set, 1)
+    return document
 
-    def _is_too_much(self, selections: SelectionSetNode | None, depth: int) -> bool:
+
+class _Measure:
+    """Counts levels and selections; a fragment counts wherever it is put."""
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._seen = 0
+
+    def enter(self, selections: SelectionSetNode | None, depth: int) -> None:
         if selections is None:
-            return False
+            return
         if depth > MAX_DEPTH:
-            return True
-        return any(self._is_deeper(each, depth) for each in selections.selections)
+            raise TooMuch(f"the query is deeper than {MAX_DEPTH} levels")
+        names = Counter(_name(each) for each in selections.selections)
+        for name, times in names.most_common(1):
+            if times > MAX_SAME:
+                raise TooMuch(f"the query asks {name!r} more than {MAX_SAME} times in one place")
+        for each in selections.selections:
+            self._count(each, depth)
 
-    def _is_deeper(self, node: Node, depth: int) -> bool:
-        self._fields += isinstance(node, FieldNode)
-        if self._fields > MAX_FIELDS:
-            return True
+    def _count(self, node: SelectionNode, depth: int) -> None:
+        self._seen += 1
+        if self._seen > MAX_FIELDS:
+            raise TooMuch(f"the query asks for more than {MAX_FIELDS} fields")
         if isinstance(node, FragmentSpreadNode):
             fragment = self._fragments.get(node.name.value)
-            return fragment is not None and self._is_too_much(fragment.selection_set, depth + 1)
-        return self._is_too_much(getattr(node, "selection_set", None), depth + 1)
+            self.enter(fragment.selection_set if fragment else None, depth + 1)
+        else:
+            self.enter(getattr(node, "selection_set", None), depth + 1)
 
 
-depth_limit = DepthLimit
+def _name(node: SelectionNode) -> str:
+    """What a selection is called in the answer; the other kinds by what they are."""
+    if isinstance(node, FieldNode):
+        return (node.alias or node.name).value
+    if isinstance(node, FragmentSpreadNode):
+        return f"...{node.name.value}"
+    return "..."

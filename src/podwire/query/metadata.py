@@ -5,7 +5,12 @@ from typing import Any
 
 from ariadne import QueryType
 
-from podwire.model.identity import instance_id, service_id
+from podwire.model.identity import (
+    instance_id,
+    service_id,
+    split_endpoint_id,
+    split_service_id,
+)
 from podwire.model.topology import Instance, Service, StoredProcess
 from podwire.query.context import Info, source_of
 from podwire.query.duration import buckets
@@ -35,6 +40,14 @@ async def get_all_services(
     return [shape for shape in shapes if not group or shape["group"] == group]
 
 
+@query.field("searchServices")
+async def search_services(
+    _: object, info: Info, duration: Mapping[str, Any], keyword: str
+) -> list[Shape]:
+    services = await source_of(info).services()
+    return [_service(each) for each in services if keyword in each.name]
+
+
 @query.field("getService")
 async def get_service(_: object, info: Info, serviceId: str) -> Shape | None:
     found = [each for each in await source_of(info).services() if each.service_id == serviceId]
@@ -43,19 +56,44 @@ async def get_service(_: object, info: Info, serviceId: str) -> Shape | None:
 
 @query.field("findService")
 async def find_service(_: object, info: Info, serviceName: str) -> Shape | None:
-    found = [each for each in await source_of(info).services() if each.name == serviceName]
+    return await _named(info, serviceName)
+
+
+@query.field("searchService")
+async def search_service(_: object, info: Info, serviceCode: str) -> Shape | None:
+    return await _named(info, serviceCode)
+
+
+async def _named(info: Info, name: str) -> Shape | None:
+    found = [each for each in await source_of(info).services() if each.name == name]
     return _service(found[0]) if found else None
 
 
 @query.field("listInstances")
+@query.field("getServiceInstances")
 async def list_instances(
     _: object,
     info: Info,
     duration: Mapping[str, Any],
     serviceId: str,
 ) -> list[Shape]:
+    return await _instances(info, serviceId, duration)
+
+
+@query.field("listInstancesByName")
+async def list_instances_by_name(
+    _: object,
+    info: Info,
+    duration: Mapping[str, Any],
+    service: Mapping[str, Any],
+) -> list[Shape]:
+    return await _instances(info, service_id(service["serviceName"]), duration)
+
+
+async def _instances(info: Info, service: str, duration: Mapping[str, Any]) -> list[Shape]:
+    """Those that were heard of in a stretch of time, compared as instants."""
     times = buckets(duration)
-    found = await source_of(info).instances(serviceId)
+    found = await source_of(info).instances(service)
     return [
         _instance(each)
         for each in found
@@ -89,6 +127,22 @@ async def list_processes(
 async def get_process(_: object, info: Info, processId: str) -> Shape | None:
     found = await source_of(info).processes(ids=[processId])
     return _process(found[0]) if found else None
+
+
+@query.field("getEndpointInfo")
+def get_endpoint_info(_: object, info: Info, endpointId: str) -> Shape | None:
+    """An endpoint's id says all there is to say of it."""
+    try:
+        service, name = split_endpoint_id(endpointId)
+    except ValueError:
+        return None
+    service_name, _normal = split_service_id(service)
+    return {
+        "id": endpointId,
+        "name": name,
+        "serviceId": service,
+        "serviceName": service_name,
+    }
 
 
 def _service(service: Service) -> Shape:

@@ -1,26 +1,21 @@
-"""Metrics of an edge, by expression."""
+"""Metrics by expression, and which there are."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ariadne import QueryType
 
-from podwire.model.identity import instance_id, process_id, relation_id, service_id
+from podwire.model.metric import Metric
 from podwire.query.context import Context, Info, context_of
-from podwire.query.duration import Buckets, buckets
-from podwire.query.mqe.evaluate import Result, evaluate
-from podwire.query.mqe.parse import ExpressionError, parse
+from podwire.query.known import RECORDS, known_for
+from podwire.query.mqe.evaluate import evaluate
+from podwire.query.mqe.lexer import ExpressionError
+from podwire.query.mqe.parse import parse
+from podwire.query.mqe.result import Result, Row, failed
 from podwire.query.mqe.text import number
-from podwire.query.mqe.tree import Node, metrics
-from podwire.query.mqe.value import Series, series
+from podwire.query.mqe.value import HISTOGRAMS, LABELLED
 
 query = QueryType()
-
-ENDS = (
-    ("serviceName", "normal", "serviceInstanceName", "processName"),
-    ("destServiceName", "destNormal", "destServiceInstanceName", "destProcessName"),
-)
 
 
 @query.field("execExpression")
@@ -33,71 +28,70 @@ async def exec_expression(
     debug: bool | None = None,
     dumpDBRsp: bool | None = None,
 ) -> dict[str, Any]:
-    context, times = context_of(info), buckets(duration)
+    return shape(await _result(context_of(info), expression, entity, duration))
+
+
+async def _result(
+    context: Context, expression: str, entity: Mapping[str, Any], duration: Mapping[str, Any]
+) -> Result:
     try:
-        tree = parse(expression)
-        unknown = next((name for name in metrics(tree) if name not in context.metrics), None)
-        if unknown:
-            return _nothing(f"Metric: [{unknown}] does not exist.")
-        edge = edge_id(entity)
-        if edge is None:
-            return _nothing(None)
-        return _shape(evaluate(tree, await _load(context, tree, edge, times)), times)
+        node = parse(expression)
+        return evaluate(node, await known_for(context, node, entity, duration))
     except ExpressionError as error:
-        return _nothing(str(error))
+        return failed(str(error))
 
 
-def edge_id(entity: Mapping[str, Any]) -> str | None:
-    """The relation id of an edge; None unless every name of both ends is given."""
-    if any(entity.get(name) is None for end in ENDS for name in end):
-        return None
-    source, target = (
-        process_id(
-            instance_id(service_id(entity[service], normal=entity[normal]), entity[instance]),
-            entity[process],
-        )
-        for service, normal, instance, process in ENDS
-    )
-    return relation_id(source, target)
-
-
-async def _load(context: Context, tree: Node, edge: str, times: Buckets) -> dict[str, list[Series]]:
-    names = sorted(set(metrics(tree)))
-    found = await asyncio.gather(
-        *(
-            context.loader.load(edge, name, times.first_minute_s, times.last_minute_s)
-            for name in names
-        )
-    )
+def shape(result: Result) -> dict[str, Any]:
+    """A result as GraphQL has it."""
     return {
-        name: series(context.metrics[name], points, times)
-        for name, points in zip(names, found, strict=True)
+        "type": result.kind.value,
+        "results": [_row(each) for each in result.rows],
+        "error": result.error,
     }
 
 
-def _nothing(error: str | None) -> dict[str, Any]:
-    return {"type": "UNKNOWN", "results": [], "error": error}
-
-
-def _shape(result: Result, times: Buckets) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     return {
-        "type": "SINGLE_VALUE" if result.is_single else "TIME_SERIES_VALUES",
-        "results": [
+        "metric": {"labels": [{"key": key, "value": value} for key, value in row.labels]},
+        "values": [
             {
-                "metric": {"labels": [{"key": key, "value": value} for key, value in each.labels]},
-                "values": _single(each) if result.is_single else _timed(each, times),
+                "id": value.id,
+                "owner": value.owner,
+                "value": number(value.number),
+                "traceID": value.trace_id,
             }
-            for each in result.series
+            for value in row.values
         ],
     }
 
 
-def _single(each: Series) -> list[dict[str, Any]]:
-    return [{"id": None, "value": number(each.values[0])}]
+# Which metrics there are.
 
 
-def _timed(each: Series, times: Buckets) -> list[dict[str, Any]]:
-    return [
-        {"id": str(start_s * 1000), "value": number(value)}
-        for start_s, value in zip(times.starts_s, each.values, strict=True)
-    ]
+@query.field("typeOfMetrics")
+def type_of_metrics(_: object, info: Info, name: str) -> str:
+    return _type(name, context_of(info).metrics.get(name))
+
+
+def _type(name: str, metric: Metric | None) -> str:
+    if name in RECORDS:
+        return "SAMPLED_RECORD"
+    if metric is None:
+        return "UNKNOWN"
+    if metric.function in HISTOGRAMS:
+        return "HEATMAP"
+    return "LABELED_VALUE" if metric.function in LABELLED else "REGULAR_VALUE"
+
+
+@query.field("listMetrics")
+async def list_metrics(_: object, info: Info, regex: str | None = None) -> list[dict[str, str]]:
+    context = context_of(info)
+    names: Sequence[str] = sorted({*context.metrics, *RECORDS})
+    if regex:
+        names = await context.source.matching(regex, names)
+    return [_definition(name, context.metrics.get(name)) for name in names]
+
+
+def _definition(name: str, metric: Metric | None) -> dict[str, str]:
+    catalog = metric.scope.value if metric else "PROCESS_RELATION"
+    return {"name": name, "type": _type(name, metric), "catalog": catalog}

@@ -32,3 +32,22 @@ def get_time_info(_: object, info: Info) -> dict[str, object]:
 async def check_health(_: object, info: Info) -> dict[str, object]:
     await context_of(info).source.services()
     return {"score": 0, "details": ""}
+
+
+RECORDS_DAYS = 3
+METRICS_DAYS = 7
+NO_COLD_STAGE = -1
+
+
+@query.field("getRecordsTTL")
+def get_records_ttl(*_: object) -> dict[str, int]:
+    """How many days samples, traces and logs stay; there is no slower store behind."""
+    warm = dict.fromkeys(("normal", "trace", "zipkinTrace", "log", "browserErrorLog"), RECORDS_DAYS)
+    return warm | {f"cold{name[0].upper()}{name[1:]}": NO_COLD_STAGE for name in warm}
+
+
+@query.field("getMetricsTTL")
+def get_metrics_ttl(*_: object) -> dict[str, int]:
+    """How many days metrics stay; hours and days are merged from the minutes."""
+    cold = dict.fromkeys(("coldMinute", "coldHour", "coldDay"), NO_COLD_STAGE)
+    return dict.fromkeys(("metadata", "minute", "hour", "day"), METRICS_DAYS) | cold

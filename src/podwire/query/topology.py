@@ -5,11 +5,11 @@ from typing import Any
 
 from ariadne import QueryType
 
-from podwire.model.component import Component
 from podwire.model.identity import instance_id, relation_id, service_id
 from podwire.model.metric import Side
 from podwire.model.process import DetectType
 from podwire.model.topology import Edge, StoredProcess
+from podwire.query.component import component_name
 from podwire.query.context import Info, source_of
 from podwire.query.duration import buckets
 
@@ -24,8 +24,24 @@ async def get_process_topology(
     duration: Mapping[str, Any],
     debug: bool | None = None,
 ) -> dict[str, Any]:
+    return await _topology(info, serviceInstanceId, duration)
+
+
+@query.field("getProcessTopologyByName")
+async def get_process_topology_by_name(
+    _: object,
+    info: Info,
+    instance: Mapping[str, Any],
+    duration: Mapping[str, Any],
+    debug: bool | None = None,
+) -> dict[str, Any]:
+    identity = instance_id(service_id(instance["serviceName"]), instance["instanceName"])
+    return await _topology(info, identity, duration)
+
+
+async def _topology(info: Info, instance: str, duration: Mapping[str, Any]) -> dict[str, Any]:
     source, times = source_of(info), buckets(duration)
-    edges = await source.edges(serviceInstanceId, times.first_minute_s, times.last_minute_s)
+    edges = await source.edges(instance, times.first_minute_s, times.last_minute_s)
     ends = sorted({end for edge in edges for end in (edge.source, edge.target)})
     processes = await source.processes(ids=ends) if ends else ()
     return {"nodes": [_node(each) for each in processes], "calls": calls(edges)}
@@ -52,9 +68,7 @@ def calls(edges: Sequence[Edge]) -> list[dict[str, Any]]:
 
 
 def _components(edges: Sequence[Edge], side: Side) -> list[str]:
-    known = {member.value: member.title for member in Component}
-    names = {known.get(edge.component, "Unknown") for edge in edges if edge.side is side}
-    return sorted(names)
+    return sorted({component_name(edge.component) for edge in edges if edge.side is side})
 
 
 def _node(process: StoredProcess) -> dict[str, Any]:

@@ -34,7 +34,8 @@ SELECT process_id, any(service), any(instance), any(process),
        max(layer).2, max(labels).2, max(detect_type).2, max(agent_id).2,
        maxMap(properties), min(first_ping_ms) AS first_ms, max(last_ping_ms) AS last_ms
 FROM process
-WHERE ({instance:String} = '' OR instance_id = {instance:String})
+WHERE ({service:String} = '' OR service_id = {service:String})
+  AND ({instance:String} = '' OR instance_id = {instance:String})
   AND (empty({ids:Array(String)}) OR process_id IN {ids:Array(String)})
 GROUP BY process_id
 HAVING last_ms >= {since:Int64} AND first_ms <= {until:Int64}
@@ -135,13 +136,20 @@ async def instances(engine: Engine, service: str = "") -> list[Instance]:
 async def processes(
     engine: Engine,
     *,
+    service: str = "",
     instance: str = "",
     ids: Sequence[str] = (),
     since_ms: int = 0,
     until_ms: int = EVER_MS,
 ) -> list[StoredProcess]:
-    """Processes that lived in a time, of an instance, of these ids, or all; virtual ones too."""
-    parameters = {"instance": instance, "ids": list(ids), "since": since_ms, "until": until_ms}
+    """Processes that lived in a time: of a service, an instance, some ids, or all; virtual too."""
+    parameters = {
+        "service": service,
+        "instance": instance,
+        "ids": list(ids),
+        "since": since_ms,
+        "until": until_ms,
+    }
     return [_process(row) for row in await engine.query(PROCESSES, parameters)]
 
 

@@ -8,14 +8,16 @@ Satisfies `receiver.sink.Sink` and `query.source.Source`.
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from podwire.model.metric import Partial, Relation, Side
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from podwire.model.metric import Metric, Partial, Relation, Side
 from podwire.model.policy import Policy
 from podwire.model.process import ProcessRecord, Sighting
 from podwire.model.record import SampledKind, SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
 from podwire.model.trace import Span, SpanEvent
-from podwire.storage import policy, process, record, task, trace
+from podwire.storage import policy, process, ranking, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
@@ -153,13 +155,19 @@ class Store:
     async def processes(
         self,
         *,
+        service_id: str = "",
         instance_id: str = "",
         ids: Sequence[str] = (),
         since_ms: int = 0,
         until_ms: int = process.EVER_MS,
     ) -> Sequence[StoredProcess]:
         return await process.processes(
-            self._engine, instance=instance_id, ids=ids, since_ms=since_ms, until_ms=until_ms
+            self._engine,
+            service=service_id,
+            instance=instance_id,
+            ids=ids,
+            since_ms=since_ms,
+            until_ms=until_ms,
         )
 
     async def edges(self, instance_id: str, since_s: int, until_s: int) -> Sequence[Edge]:
@@ -198,6 +206,36 @@ class Store:
 
     async def write_policy(self, new: Policy, now_ms: int) -> None:
         await policy.write(self._engine, new, now_ms)
+
+    async def top(
+        self,
+        metric: Metric,
+        starts_s: Sequence[int],
+        end_s: int,
+        *,
+        limit: int,
+        ascending: bool,
+        within: Sequence[str] | None = None,
+    ) -> Sequence[tuple[str, int]]:
+        return await ranking.top(
+            self._engine,
+            metric,
+            starts_s,
+            end_s,
+            limit=limit,
+            ascending=ascending,
+            within=within,
+        )
+
+    async def matching(self, pattern: str, names: Sequence[str]) -> Sequence[str]:
+        """Names in which a pattern is found, in time linear in them; ValueError for a bad one."""
+        sql = "SELECT arrayFilter(name -> match(name, {pattern:String}), {names:Array(String)})"
+        parameters = {"pattern": pattern, "names": list(names)}
+        try:
+            ((found,),) = await self._engine.query(sql, parameters)
+        except ClickHouseError as error:
+            raise ValueError(f"{pattern!r} is not a regular expression") from error
+        return list(found)
 
     async def add_records(self, records: Sequence[SampledRecord]) -> None:
         """Keep samples; queryable at once, and none twice."""

@@ -31,7 +31,7 @@ LIMIT 1 BY segment_id, span_id LIMIT {MOST_SPANS}
 
 EVENTS = f"""
 SELECT {", ".join(EVENT)} FROM span_event
-WHERE trace_id = {{trace:String}} AND NOT is_zipkin
+WHERE trace_id = {{trace:String}}
 ORDER BY start_ns, segment_id, span_id
 LIMIT 1 BY segment_id, span_id, start_ns, name LIMIT {MOST_SPANS}
 """  # noqa: S608 - our own columns
@@ -77,7 +77,7 @@ def _span(row: Row) -> Span:
 
 
 async def events(engine: Engine, trace_id: str) -> list[SpanEvent]:
-    """The events of a trace that name one of its spans, by start."""
+    """The events of a trace by start, those in a Zipkin context too."""
     return [
         SpanEvent(
             **{

@@ -50,17 +50,21 @@ def collection_of(messages: Iterable[pb.MeterData]) -> Collection:
         service = message.service or service
         instance = message.serviceInstance or instance
         timestamp_ms = message.timestamp or timestamp_ms
-        if message.WhichOneof("metric"):
-            meters.append(_meter_of(message))
+        meter = meter_of(message)
+        if meter is not None:
+            meters.append(meter)
     if not (service and instance and timestamp_ms):
         raise Malformed("no entry of the collection names service, serviceInstance and timestamp")
     return Collection(service, instance, timestamp_ms, tuple(meters))
 
 
-def _meter_of(message: pb.MeterData) -> Meter:
+def meter_of(message: pb.MeterData) -> Meter | None:
+    """The meter of an entry; None when it has none."""
     if message.HasField("singleValue"):
         single = message.singleValue
         return Single(single.name, _labels_of(single.labels), single.value)
+    if not message.HasField("histogram"):
+        return None
     histogram = message.histogram
     buckets = tuple(
         (NEGATIVE_INFINITY if value.isNegativeInfinity else value.bucket, value.count)
