@@ -8,10 +8,10 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance kube bpf ui stubs bench docs lock clean
+.PHONY: help demo test lint conformance kube bpf ui stubs bench exact docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
 	@./setup.sh demo >&2
@@ -20,7 +20,7 @@ demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --ou
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
 	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
-	@./setup.sh demo test >&2
+	@./setup.sh demo exact test >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python hatch_build.py test-ui
@@ -51,6 +51,11 @@ bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@./setup.sh demo >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
+
+exact: .venv/ready ## play every case of the exactness table and write docs/exactness.md
+	@./setup.sh demo exact >&2
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@PYTHONPATH=tests:. $(BIN)/python -m exact $(ARGS)
 
 docs: .venv/ready stubs ## write docs/reference from the code
 	@$(BIN)/python -m docs.reference

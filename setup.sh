@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Installs what is missing of the system's own packages, and says so.
-# Usage: setup.sh SET...  with the sets python, demo, test.
+# Usage: setup.sh SET...  with the sets python, demo, exact, test.
 set -euo pipefail
 
 declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
+    [curl]=curl [openssl]=openssl [strace]=strace
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
+exact=(curl openssl strace)
 test=(chromium libatomic)  # libatomic: the Node inside playwright needs it
 
 is_here() {

@@ -43,6 +43,17 @@ class Stage:
     agent_start_s: float
     """From the agent's start to its process being known to the backend."""
 
+    status: Path
+    """Where the agent writes what it counts of itself."""
+
+    def is_measuring(self) -> bool:
+        """Whether the agent has taken up a task."""
+        try:
+            totals: dict[str, int] = json.loads(self.status.read_text())
+        except FileNotFoundError:
+            return False
+        return totals.get("process_watched", 0) > 0
+
 
 def free_port() -> int:
     """A port that nobody listens on just now."""
@@ -76,23 +87,25 @@ def program(*arguments: str) -> Iterator[psutil.Process]:
 
 
 @contextmanager
-def stage(marker: str) -> Iterator[Stage]:
-    """Backend and agent; the process whose command line holds the marker is watched."""
+def stage(marker: str, *, of: str = "command_line") -> Iterator[Stage]:
+    """Backend and agent; the processes whose command line (or cgroup) matches are watched."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         grpc, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         config = folder / "podwire.json"
         rule = {"service": SERVICE, "instance": INSTANCE, "process": "server"}
-        rule |= {"layer": "K8S_SERVICE", "command_line": marker}
+        rule |= {"layer": "K8S_SERVICE", of: marker}
         config.write_text(json.dumps({"agent": {"hosts": [rule]}}))
         address = f"http://{http}"
         with program(
             "backend", "--grpc", grpc, "--http", http, "--storage", f"chdb://{folder}/store"
         ) as backend:
             backend_start_s = wait("the backend", lambda: ask(address, "{ version }"))
-            with program("agent", "--backend", grpc, "--config", str(config)) as agent:
+            status = folder / "agent.json"
+            options = ("--config", str(config), "--status", str(status))
+            with program("agent", "--backend", grpc, *options) as agent:
                 agent_start_s = wait("the instance", lambda: _is_known(address))
-                yield Stage(address, grpc, backend, agent, backend_start_s, agent_start_s)
+                yield Stage(address, grpc, backend, agent, backend_start_s, agent_start_s, status)
 
 
 def _is_known(address: str) -> bool:

@@ -61,7 +61,7 @@ def _build(name: str, found: Path) -> None:
     with tempfile.TemporaryDirectory(dir=found.parent) as folder:
         arguments = ("install", HELM) if name == "helm" else _from_sources(name, folder)
         subprocess.run(
-            ("nice", "-n", "15", _go(), *arguments),
+            ("nice", "-n", "15", go(), *arguments),
             cwd=SOURCES,
             check=True,
             env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOBIN": folder},
@@ -77,7 +77,7 @@ def _from_sources(name: str, folder: str) -> tuple[str, ...]:
     return ("build", "-trimpath", "-ldflags", f"-s -w {flags}", "-o", folder, f"./{name}")
 
 
-def _go() -> str:
+def go() -> str:
     """The machine's own Go, or one out of a Python package."""
     if found := shutil.which("go"):
         return found

@@ -1,0 +1,183 @@
+"""
+Cables that lose packets or take their time.
+
+Packets are lost at the receiver's prerouting, where nftables counts them.  Retransmitted segments
+by the sockets' own `total_retrans` where we hold the socket, by its namespace's `RetransSegs` where
+nginx does.  Round trips by `TCP_INFO` at both ends.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from exact.case import PORT, Bounds, Finding, Stage, case
+from exact.ends import at_client, by_book, serve, served, settle, wish
+from podwire.model.flow import Role
+
+EVERY = 10
+DATA = "meta l4proto tcp meta length > 100"
+"""Packets with data: an acknowledgement with options is shorter."""
+
+
+def lossy(
+    stage: Stage, wishes: list[list[Any]], *, is_down: bool = False, is_up: bool = False
+) -> Iterator[Finding]:
+    """Our own client and server; of the packets with data one in ten is lost on its way."""
+    home, away = stage.neighbours()
+    server = serve(stage, home)
+    receivers = [house for house, is_lossy in ((away, is_down), (home, is_up)) if is_lossy]
+    for house in receivers:
+        house.drop(DATA, EVERY)
+    client = stage.player(away, "gets", address=home.address, port=PORT, wishes=wishes)
+    stage.watch(server, client)
+    stage.play(client, timeout_s=120)
+    books = client.books()
+    book = settle(stage, home, server)
+    at_server = stage.end([server.process.pid], Role.SERVER)
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    yield Finding("retransmits at the client", books["retransmits"], seen.sum("retransmit"))
+    yield Finding("retransmits at the server", book["retransmits"], at_server.sum("retransmit"))
+    dropped = sum(house.dropped() for house in receivers)
+    assert dropped > 0
+    if len(wishes) > 2:  # among many retransmits some arrive twice, and count as drops so far
+        yield Finding("drops at the client", dropped, seen.sum("drop"))
+        yield Finding("drops at the server", dropped, at_server.sum("drop"))
+    yield from by_book("the server", at_server, book)
+    yield from at_client(stage, client, books)
+
+
+@case("10 % loss server to client, 60 requests")
+def loss_down(stage: Stage) -> Iterator[Finding]:
+    yield from lossy(stage, wish("/200/850", 60), is_down=True)
+
+
+@case("10 % loss server to client, 2 x 1 MB down")
+def loss_down_bulk(stage: Stage) -> Iterator[Finding]:
+    yield from lossy(stage, wish("/200/1000000", 2), is_down=True)
+
+
+@case("10 % loss client to server, 60 requests")
+def loss_up(stage: Stage) -> Iterator[Finding]:
+    yield from lossy(stage, wish("/200/850", 60, "POST", 50), is_up=True)
+
+
+@case("10 % loss client to server, 2 x 1 MB up")
+def loss_up_bulk(stage: Stage) -> Iterator[Finding]:
+    yield from lossy(stage, wish("/200/850", 2, "POST", 1_000_000), is_up=True)
+
+
+@case("10 % loss both ways, 60 requests with a body")
+def loss_both_ways(stage: Stage) -> Iterator[Finding]:
+    yield from lossy(stage, wish("/200/850", 60, "POST", 400), is_down=True, is_up=True)
+
+
+@case(
+    "data lost before the connection was accepted",
+    until="a socket that nobody has accepted yet is not known",
+)
+def loss_before_accept(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    server = serve(stage, home, accept_after_ms=100)
+    home.drop(DATA, 1000, first=True)
+    client = stage.player(
+        away, "gets", address=home.address, port=PORT, wishes=wish("/200/850", 5, "POST", 400)
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    at_server = stage.end([server.process.pid], Role.SERVER)
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    yield Finding("retransmits at the client", books["retransmits"], seen.sum("retransmit"))
+    yield Finding("drops at the client", home.dropped(), seen.sum("drop"))
+    yield Finding("drops at the server", home.dropped(), at_server.sum("drop"))
+    yield from by_book("the server", at_server, book)
+
+
+@case("10 % loss nginx to client, 60 requests and 2 x 1 MB")
+def loss_nginx(stage: Stage) -> Iterator[Finding]:
+    nginx, away, _, _ = served(stage)
+    away.drop(DATA, EVERY)
+    wishes = [*wish(nginx.file(850), 60), *wish(nginx.file(1_000_000), 2)]
+    client = stage.player(away, "gets", address=nginx.house.address, port=nginx.port, wishes=wishes)
+    before = nginx.house.snmp()["RetransSegs"]
+    stage.watch(nginx, client)
+    stage.play(client, timeout_s=120)
+    books = client.books()
+    log = nginx.log(62)
+    stage.drain()
+    seen = stage.end(nginx.pids, Role.SERVER)
+    retransmits = nginx.house.snmp()["RetransSegs"] - before
+    yield Finding("retransmits at nginx", retransmits, seen.sum("retransmit"))
+    yield Finding("bytes read, written at nginx", (log.received, log.sent), seen.bytes)
+    yield from at_client(stage, client, books)
+
+
+def delayed(stage: Stage, requests: int, *, is_fresh: bool) -> Iterator[Finding]:
+    """
+    An event loop and a client 50 ms apart.
+
+    A sample is taken at each read and write; nginx's log has TCP_INFO at the end of each request,
+    the client's book TCP_INFO after each call: the mean lies between the smallest and the largest.
+    """
+    nginx, away, _, _ = served(stage, stage.distant(25))
+    client = stage.player(
+        away,
+        "gets",
+        address=nginx.house.address,
+        port=nginx.port,
+        wishes=wish(nginx.file(850), requests),
+        is_fresh=is_fresh,
+    )
+    stage.watch(nginx, client)
+    stage.play(client)
+    books = client.books()
+    log = nginx.log(requests)
+    stage.drain()
+    seen, at_nginx = (
+        stage.end([client.process.pid], Role.CLIENT),
+        stage.end(nginx.pids, Role.SERVER),
+    )
+    reads, writes = books["reads"], books["writes"]
+    yield Finding("round trip samples at the client", reads + writes, seen.sum("rtt"))
+    mean = seen.sum("rtt", "time") / seen.sum("rtt") / 1000
+    truth = Bounds(books["rtt_least"] / 1000, books["rtt_most"] / 1000)
+    yield Finding("round trip at the client, ms", truth, round(mean, 3))
+    yield Finding(
+        "round trip samples at nginx",
+        at_nginx.sum("read") + at_nginx.sum("write"),
+        at_nginx.sum("rtt"),
+    )
+    mean = at_nginx.sum("rtt", "time") / max(1, at_nginx.sum("rtt")) / 1000
+    truth = Bounds(min(log.rtts_us) / 1000, max(log.rtts_us) / 1000)
+    yield Finding("round trip at nginx, ms", truth, round(mean, 3))
+    yield Finding("bytes read, written at nginx", (log.received, log.sent), at_nginx.bytes)
+    yield from at_client(stage, client, books)
+
+
+@case("50 ms delay, 30 requests")
+def delay(stage: Stage) -> Iterator[Finding]:
+    yield from delayed(stage, 30, is_fresh=False)
+
+
+@case("50 ms delay, 10 short connections")
+def delay_short(stage: Stage) -> Iterator[Finding]:
+    yield from delayed(stage, 10, is_fresh=True)
+
+
+@case("50 ms delay and 10 % loss, 40 requests", until="a frame that a tap saw counts as lost")
+def delay_and_loss(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.distant(25)
+    server = serve(stage, home)
+    away.drop(DATA, EVERY)
+    client = stage.player(
+        away, "gets", address=home.address, port=PORT, wishes=wish("/200/850", 40)
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    seen = stage.end([server.process.pid], Role.SERVER)
+    yield Finding("retransmits at the server", book["retransmits"], seen.sum("retransmit"))
+    yield Finding("drops at the server", away.dropped(), seen.sum("drop"))
+    yield from by_book("the server", seen, book)
+    yield from at_client(stage, client, books)

@@ -1,0 +1,33 @@
+"""
+Runs one scene and prints its book: `python -m exact.player SCENE JSON`.
+
+The scenes are the functions of `serve`, `ask` and `strange`; nothing here knows podwire.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+
+from exact import ask, serve, strange
+from exact.line import Book
+
+SCENES: dict[str, Callable[..., None]] = {
+    function.__name__: function
+    for function in (
+        *(ask.gets, ask.pieces, ask.pipelined, ask.expecting, ask.chunked, ask.gathered),
+        *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
+        *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
+        *(serve.serve, strange.blocked, strange.forking, strange.passing, strange.batches),
+    )
+}
+
+
+def main() -> None:
+    scene, settings = sys.argv[1:]
+    book = Book()
+    SCENES[scene](book, **json.loads(settings))
+    print(json.dumps(book.counts), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Sockets used in every way."""
+
+from collections.abc import Iterator
+
+from exact.answer import End
+from exact.case import PORT, Finding, Stage, case
+from exact.ends import at_client, at_nginx, by_book, serve, served, settle, talk, visit, wish
+from exact.ordinary import both_ends
+from podwire.model.flow import Role
+
+
+def beside(
+    stage: Stage, call: str, threads: int, requests: int, *, is_fresh: bool
+) -> Iterator[Finding]:
+    """Traffic beside a stranger whose threads all wait in one system call."""
+    stranger = stage.player(stage.street.house("stranger"), "blocked", call=call, threads=threads)
+    stranger.ready()
+    stranger.idle()
+    yield from both_ends(stage, wish("/850", requests), pause_ms=5, is_fresh=is_fresh)
+
+
+@case("12 threads of an unrelated process blocked in recvfrom, 50 requests")
+def blocked_recvfrom(stage: Stage) -> Iterator[Finding]:
+    yield from beside(stage, "recvfrom", 12, 50, is_fresh=False)
+
+
+@case("12 threads of an unrelated process blocked in accept4, 10 connections")
+def blocked_accept(stage: Stage) -> Iterator[Finding]:
+    yield from beside(stage, "accept4", 12, 10, is_fresh=True)
+
+
+@case("400 threads of an unrelated process blocked in recvfrom, 20 requests")
+def blocked_many(stage: Stage) -> Iterator[Finding]:
+    yield from beside(stage, "recvfrom", 400, 20, is_fresh=False)
+
+
+@case("the same 50 requests without those threads")
+def unblocked(stage: Stage) -> Iterator[Finding]:
+    yield from both_ends(stage, wish("/850", 50), pause_ms=5)
+
+
+@case("10 refused connects")
+def refused(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    client = stage.player(away, "refused", address=home.address, port=PORT, times=10)
+    stage.watch(client)
+    before = away.snmp()["AttemptFails"]
+    stage.play(client)
+    books = client.books()
+    stage.drain()
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    assert books["failed_ECONNREFUSED"] == away.snmp()["AttemptFails"] - before == 10
+    yield Finding("opened at the client", 0, seen.sum("connect"))
+
+
+@case("each answer peeked at before it is read")
+def peeking(stage: Stage) -> Iterator[Finding]:
+    yield from visit(stage, "peeking", "850", requests=10, times=10)
+
+
+@case("connects that do not wait")
+def background(stage: Stage) -> Iterator[Finding]:
+    yield from visit(stage, "background", "850", requests=10, times=10)
+
+
+@case("requests by sendmmsg, 5 x 3", until="sendmmsg is not among the calls")
+def batches(stage: Stage) -> Iterator[Finding]:
+    yield from visit(stage, "batches", "850", requests=15, depth=3, times=5)
+
+
+@case("children that accept on an inherited socket")
+def forking(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    server = stage.player(home, "forking", address=home.address, port=PORT, children=4)
+    server.ready()
+    client = stage.player(
+        away, "gets", address=home.address, port=PORT, wishes=wish("/200/850", 4), is_fresh=True
+    )
+    stage.watch(server, client)
+    pids = server.pids
+    stage.play(client)
+    books = client.books()
+    stage.follow(server)
+    stage.drain()
+    seen = stage.end(pids, Role.SERVER)
+    yield Finding("requests at the children", books["requests"], seen.http("requests"))
+    moved = books["write_bytes"], books["read_bytes"]
+    yield Finding("bytes read, written at the children", moved, seen.bytes)
+    yield Finding("opened, closed at the children", (4, 4), seen.opened_closed)
+    yield from at_client(stage, client, books)
+
+
+@case("connections handed to another process", until="the connect counts for its first user")
+def passing(stage: Stage) -> Iterator[Finding]:
+    nginx, away, _, _ = served(stage)
+    client = stage.player(
+        away,
+        "passing",
+        address=nginx.house.address,
+        port=nginx.port,
+        target=nginx.file(850),
+        times=5,
+    )
+    stage.watch(nginx, client)
+    stage.play(client)
+    books = client.books()
+    yield from at_nginx(stage, nginx, 5)
+    log = nginx.log(5)
+    opener, user = client.process.pid, books["child"]
+    yield Finding("opened at the opener", 5, stage.end([opener], Role.CLIENT).sum("connect"))
+    used = stage.end([user], Role.CLIENT)
+    yield Finding("requests at the user", 5, used.http("requests"))
+    yield Finding("bytes read, written at the user", (log.sent, log.received), used.bytes)
+
+
+@case("a server on the same port as before")
+def reused(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    ends: list[tuple[End, dict[str, int]]] = []
+    for _ in range(2):
+        server = serve(stage, home)
+        client = stage.player(
+            away, "gets", address=home.address, port=PORT, wishes=wish("/200/850", 5)
+        )
+        stage.watch(server, client)
+        stage.play(client)
+        book = dict(settle(stage, home, server))
+        ends.append((stage.end([server.process.pid], Role.SERVER), book))
+    for at, (seen, book) in enumerate(ends, 1):
+        yield from by_book(f"server {at}", seen, book)
+
+
+@case("server and client in one process tree over loopback")
+def loopback(stage: Stage) -> Iterator[Finding]:
+    home = stage.street.house("home")
+    server = serve(stage, home, address="127.0.0.1")
+    client = stage.player(
+        home, "gets", address="127.0.0.1", port=PORT, wishes=wish("/200/850", 20), is_fresh=True
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
+    yield from at_client(stage, client, books)
+
+
+@case("mixed sizes on one connection, both our own programs")
+def own(stage: Stage) -> Iterator[Finding]:
+    wishes = [
+        *wish("/200/850", 5),
+        *wish("/404/10", 5),
+        *wish("/200/300000", 3),
+        *wish("/201/5", 5, "POST", 100_000),
+        *wish("/503/0", 2),
+    ]
+    yield from talk(stage, "gets", wishes=wishes)

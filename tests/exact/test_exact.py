@@ -1,0 +1,63 @@
+"""
+Every case of the exactness table: what podwire says is what is true.
+
+`make exact` plays the same cases, the long ones too, and prints the table.
+"""
+
+from typing import Any
+
+import pytest
+
+from exact.case import Bounds, Case, Finding
+from exact.cases import ALL, GROUPS
+from exact.incumbent import FIGURES
+from exact.table import text
+
+LONGEST_S = 9
+
+
+def parameter(case: Case) -> Any:
+    """A case; one that is known to differ must fail until it is mended, and then says so."""
+    marks: list[Any] = [pytest.mark.root]
+    if case.until:
+        marks.append(pytest.mark.xfail(reason=case.until, strict=True, raises=AssertionError))
+    if case.seconds > LONGEST_S:
+        marks.append(pytest.mark.skip(reason=f"takes {case.seconds} s: `make exact` plays it"))
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [parameter(each) for each in ALL])
+def test_what_is_said_is_what_is_true(case: Case) -> None:
+    """Each quantity of the case equals its independent truth, or lies within its bounds."""
+    wrong = [row.finding for row in case.rows() if not row.finding.is_right]
+
+    assert [] == wrong
+
+
+def test_a_difference_is_a_difference() -> None:
+    """One more, one less, a status too few, a time outside: each is wrong and is shown."""
+    found = [
+        Finding("count", 10, 11),
+        Finding("pair", (10, 4), (10, 3)),
+        Finding("statuses", {200: 1}, {}),
+        Finding("time", Bounds(1, 2), 2.1),
+    ]
+
+    assert [False] * 4 == [each.is_right for each in found]
+    assert ["+1", "+0 / -1", "differs", "differs"] == [each.difference for each in found]
+
+
+def test_every_figure_of_the_incumbent_stands_beside_ours() -> None:
+    """No figure belongs to a case that there is not."""
+    assert set() == set(FIGURES) - {case.name for case in ALL}
+
+
+def test_every_case_is_in_a_group() -> None:
+    """The table has a place for each."""
+    assert set(GROUPS) == {case.group for case in ALL}
+
+
+@pytest.mark.parametrize(("value", "shown"), [((1000, 2), "1,000 / 2"), ({}, "none"), (0, "0")])
+def test_a_value_is_shown_with_its_unit_left_to_the_row(value: Any, shown: str) -> None:
+    """Numbers by thousands, pairs by a slash."""
+    assert shown == text(value)

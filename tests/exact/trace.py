@@ -1,0 +1,50 @@
+"""
+What strace saw a program do with its TCP sockets: the truth about programs without a book.
+
+In: the files that strace wrote, one a thread.  Out: calls that moved bytes, and how many.
+Strace names the descriptor's kind beside its number, so that files and pipes are told apart.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:.*= (\d+)$")
+READS = {"read", "readv", "recvfrom", "recvmsg", "preadv2"}
+WRITES = {"write", "writev", "sendto", "sendmsg", "sendfile", "pwritev2"}
+COUNTED_OTHERWISE = {"sendmmsg", "recvmmsg", "splice"}
+
+
+@dataclass(frozen=True)
+class Traced:
+    """Sums over all threads."""
+
+    reads: int
+    writes: int
+    read_bytes: int
+    written_bytes: int
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        return self.reads, self.writes
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        return self.read_bytes, self.written_bytes
+
+
+def traced(prefix: Path) -> Traced:
+    """Add up what a program that has ended, or that is idle, did."""
+    moved = [call for path in prefix.parent.glob(f"{prefix.name}.*") for call in _calls(path)]
+    assert not {name for name, _ in moved} & COUNTED_OTHERWISE
+    reads = [size for name, size in moved if name in READS]
+    writes = [size for name, size in moved if name in WRITES]
+    return Traced(len(reads), len(writes), sum(reads), sum(writes))
+
+
+def _calls(path: Path) -> list[tuple[str, int]]:
+    """Calls that moved bytes; a peek takes none."""
+    text = path.read_text()
+    assert "unfinished" not in text, path
+    found = (CALL.match(line.rstrip()) for line in text.splitlines() if "MSG_PEEK" not in line)
+    return [(match[1], int(match[2])) for match in found if match and int(match[2])]
