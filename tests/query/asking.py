@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from podwire.model.identity import instance_id, process_id, service_id
-from podwire.model.metric import Function, Metric
+from podwire.model.metric import Function, Metric, Scope
 from podwire.model.policy import Policy
 from podwire.model.process import DetectType, Entity
 from podwire.model.record import SampledKind, SampledRecord
@@ -147,6 +147,8 @@ class Asking:
         self.now_ms = NOW_MS
         metrics = {"requests": Metric("requests", Function.SUM_PER_MIN)}
         metrics["codes"] = Metric("codes", Function.SUM_PER_MIN_LABELED)
+        metrics["sizes"] = Metric("sizes", Function.SUM_HISTOGRAM)
+        metrics["load"] = Metric("load", Function.AVG, scope=Scope.SERVICE_INSTANCE)
         app = application(self.rows, metrics=metrics, page=None, now_ms=lambda: self.now_ms)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://podwire"

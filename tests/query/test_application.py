@@ -262,6 +262,113 @@ async def test_a_pages_expressions_are_one_question_to_storage(ask: Asking) -> N
     assert [["codes", "requests"]] == ask.rows.questions
 
 
+@pytest.mark.parametrize(
+    ("expression", "error"),
+    [
+        (
+            "sampled_slow_trace_record",
+            "Metric: [sampled_slow_trace_record] is topN record, need top_n function for query.",
+        ),
+        (
+            "top_n(codes, 5, des)",
+            "Metric: [codes] is labeled value, does not support top_n query.",
+        ),
+        ("top_n(load, 0, des)", "TopN value must be > 0."),
+        ("increase(requests, 501)", "The trend range must not be greater than 500."),
+        ("rate(requests, 1) + rate(codes, 501)", "The trend range must not be greater than 500."),
+        ("requests +", "line 1:10 mismatched input '<EOF>' expecting"),
+    ],
+)
+async def test_what_cannot_be_asked_so_is_said(ask: Asking, expression: str, error: str) -> None:
+    """In the result, not as a failure of the request."""
+    found = await execute(ask, expression)
+
+    assert ("UNKNOWN", []) == (found["type"], found["results"])
+    assert found["error"].startswith(error)
+
+
+async def test_a_list_says_whose_each_value_is(ask: Asking) -> None:
+    """Of the instances of the entity's service; a relation is named for its two ends."""
+    ask.rows.ranking = [(INSTANCE, 7)]
+    query = EXECUTE.replace("id value", "id value owner { scope serviceName serviceInstanceID }")
+    variables = {"entity": ENTITY, "duration": DURATION}
+
+    found = await ask.data(query, expression="top_n(load, 5, des)", **variables)
+    (value,) = found["execExpression"]["results"][0]["values"]
+    assert ("pod-0", "7") == (value["id"], value["value"])
+    assert {
+        "scope": "ServiceInstance", "serviceName": "shop::cart", "serviceInstanceID": INSTANCE,
+    } == value["owner"]  # fmt: skip
+    assert [SERVICE] == ask.rows.asked_within
+
+    edge = relation_id(process_id(INSTANCE, "web"), process_id(INSTANCE, "UNKNOWN_REMOTE"))
+    ask.rows.ranking = [(edge, 7)]
+    found = await ask.data(query, expression="top_n(requests, 5, des)", **variables)
+    assert "web - UNKNOWN_REMOTE" == found["execExpression"]["results"][0]["values"][0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "within"),
+    [
+        ("attr0='K8S_SERVICE'", [SERVICE]),
+        ("attr0!='K8S_SERVICE'", []),
+        ("attr0='MESH'", []),
+        ("attr1!='x'", [SERVICE]),
+    ],
+)
+async def test_the_first_attribute_is_a_services_layer(
+    ask: Asking, condition: str, within: list[str]
+) -> None:
+    """Nothing here has any other, so that to want one leaves nobody."""
+    ask.rows.ranking = [(INSTANCE, 7)]
+    found = await execute(ask, f"top_n(load, 5, des, {condition})", serviceName="")
+
+    assert bool(within) == bool(found["results"][0]["values"])
+    assert (within or None) == ask.rows.asked_within
+
+
+DEBUG = """query ($expression: String!, $entity: Entity!, $duration: Duration!, $debug: Boolean) {
+  execExpression(
+    expression: $expression, entity: $entity, duration: $duration, debug: $debug
+  ) {
+    debuggingTrace {
+      traceId condition startTime endTime duration
+      spans { spanId parentSpanId operation startTime endTime duration error }
+    }
+  }
+}"""
+
+
+async def test_who_debugs_learns_how_long_the_parts_took(ask: Asking) -> None:
+    """Within the whole, one after the other; a part that failed says why. Nobody else is told."""
+    variables = {"entity": ENTITY, "duration": DURATION, "expression": "requests"}
+    found = (await ask.data(DEBUG, debug=True, **variables))["execExpression"]["debuggingTrace"]
+
+    whole, *parts = found["spans"]
+    assert (-1, [0, 0, 0]) == (whole["parentSpanId"], [part["parentSpanId"] for part in parts])
+    times = [time for part in parts for time in (part["startTime"], part["endTime"])]
+    assert sorted(times) == times
+    assert found["startTime"] <= times[0] <= times[-1] <= found["endTime"]
+    assert "Expression: requests" in found["condition"]
+    broken = await ask.data(DEBUG, debug=True, **(variables | {"expression": "+"}))
+    (part,) = broken["execExpression"]["debuggingTrace"]["spans"][1:]
+    assert "mismatched input '+'" in part["error"]
+    quiet = await ask.data(DEBUG, debug=False, **variables)
+    assert quiet["execExpression"]["debuggingTrace"] is None
+
+
+async def test_a_store_that_fails_is_no_health(ask: Asking) -> None:
+    """A score above zero, and 503 for who looks by HTTP."""
+
+    async def broken() -> None:
+        raise OSError("no space left")
+
+    ask.rows.services = broken  # type: ignore[method-assign, assignment]
+    found = (await ask.data("{ checkHealth { score details } }"))["checkHealth"]
+    assert (1, "the store does not answer; the log says why") == (found["score"], found["details"])
+    assert 503 == (await ask.client.get("/healthcheck")).status_code
+
+
 async def test_a_broken_duration_is_an_error_that_shows_the_right_form(ask: Asking) -> None:
     """Whoever asked can mend it."""
     query = 'query ($d: Duration!) { getAllServices(duration: $d) { id } listInstances(duration: $d, serviceId: "x") { id } }'  # noqa: E501

@@ -6,7 +6,7 @@ import pytest
 
 from podwire.model.metric import Function, Metric, Side
 from podwire.model.topology import Point
-from podwire.query.duration import Buckets, DurationError, buckets
+from podwire.query.duration import Buckets
 from podwire.query.mqe.text import number
 from podwire.query.mqe.value import rows
 
@@ -157,48 +157,3 @@ def test_the_servers_count_is_preferred_and_never_added() -> None:
 def test_numbers_are_written_as_java_writes_them(value: float | None, text: str | None) -> None:
     """The vectors were observed on a JDK 17."""
     assert text == number(value)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "step", "count", "minutes"),
-    [
-        ("2026-11-24 1058", "2026-11-24 1102", "MINUTE", 5, 1),
-        ("2026-11-24 10", "2026-11-24 12", "HOUR", 3, 60),
-        ("2026-11-24", "2026-11-24", "DAY", 1, 1440),
-        ("2026-11", "2026-12", "MONTH", 2, 43200),
-        ("2026-11-24 105800", "2026-11-24 105803", "SECOND", 4, 1),
-    ],
-)
-def test_both_ends_of_a_duration_are_included(
-    start: str, end: str, step: str, count: int, minutes: int
-) -> None:
-    """One bucket a step."""
-    found = buckets({"start": start, "end": end, "step": step})
-
-    assert (count, minutes) == (len(found.starts_s), found.minutes[0])
-
-
-def test_steps_back_are_buckets_before_the_first() -> None:
-    """For what looks back, months included; beyond the calendar there is nothing."""
-    month = {"start": "2026-01", "end": "2026-02", "step": "MONTH"}
-
-    assert 14 == len(buckets(month, 12).starts_s)
-    assert buckets({**month, "start": "2025-01"}).starts_s == buckets(month, 12).starts_s
-    with pytest.raises(DurationError, match="leaves the calendar"):
-        buckets({"start": "0001-01", "end": "0001-02", "step": "MONTH"}, 1)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "step", "complaint"),
-    [
-        ("2026-11-24 1102", "2026-11-24 1058", "MINUTE", "ends before it starts"),
-        ("2026-11-24", "2026-11-24 1058", "MINUTE", "write it like '2026-01-31 2359'"),
-        ("2026-11-24 0000", "2026-11-25 0000", "MINUTE", "more than 500 points"),
-    ],
-)
-def test_a_duration_that_cannot_be_is_refused(
-    start: str, end: str, step: str, complaint: str
-) -> None:
-    """With what would be right."""
-    with pytest.raises(DurationError, match=complaint):
-        buckets({"start": start, "end": end, "step": step})

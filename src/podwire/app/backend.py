@@ -65,7 +65,11 @@ async def run(settings: BackendSettings) -> None:
         )
         traffic = Traffic()
         page = application(
-            store, metrics=metrics, page=PAGE if PAGE.is_dir() else None, traffic=traffic
+            store,
+            metrics=metrics,
+            page=PAGE if PAGE.is_dir() else None,
+            traffic=traffic,
+            failures=(OSError, Failed),
         )
         page.routes[:0] = _own_routes(tally, store, traffic, followed)
         log.info("GraphQL and the page: http://%s:%d", *listener.getsockname()[:2])

@@ -81,16 +81,26 @@ def application(
     page: Path | None,
     now_ms: Callable[[], int] = now_ms,
     traffic: Traffic | None = None,
+    failures: tuple[type[Exception], ...] = (OSError,),
 ) -> Starlette:
-    """The application; `page` is the folder of the built page, if there is one."""
+    """
+    The application.
+
+    `page` is the folder of the built page, if there is one; `failures` are what the source raises
+    when it cannot answer at all.
+    """
     counted = traffic or Traffic()
 
     def context() -> Context:
-        return Context(source, metrics, PointLoader(source), now_ms)
+        return Context(source, metrics, PointLoader(source), now_ms, failures)
 
     async def health(request: Request) -> Response:
         del request
-        await source.services()
+        try:
+            await source.services()
+        except failures:
+            log.exception("the store does not answer")
+            return PlainTextResponse(f"{server.NO_STORE}\n", 503)
         return PlainTextResponse("ok\n")
 
     routes = [

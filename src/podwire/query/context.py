@@ -24,6 +24,8 @@ class Context:
     metrics: Mapping[str, Metric]
     loader: PointLoader
     now_ms: Callable[[], int]
+    failures: tuple[type[Exception], ...] = (OSError,)
+    """What the source raises when it cannot answer, whatever it is asked."""
 
 
 def context_of(info: Info) -> Context:

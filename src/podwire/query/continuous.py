@@ -13,8 +13,10 @@ from ariadne import MutationType, QueryType
 from podwire.model.identity import instance_id, split_service_id
 from podwire.model.policy import Check, Monitor, Policy, Target
 from podwire.model.process import DetectType
+from podwire.model.task import NetworkTask
 from podwire.model.topology import StoredProcess
 from podwire.query.context import Info, context_of, source_of
+from podwire.query.source import Source
 
 query, mutation = QueryType(), MutationType()
 
@@ -107,16 +109,27 @@ def _threshold_complaint(monitor: Monitor, text: str) -> str | None:
     return None if 0 < int(text) <= most else complaint
 
 
-# Reading them.
+# Reading them, and what they have started.
 
 
 @query.field("queryContinuousProfilingServiceTargets")
 async def service_targets(_: object, info: Info, serviceId: str) -> list[dict[str, Any]]:
-    found = await source_of(info).policies([serviceId])
-    return [_target_shape(target) for policy in found for target in policy.targets]
+    source = source_of(info)
+    found, started = await source.policies([serviceId]), await _started(source, serviceId)
+    return [_target_shape(target, started) for policy in found for target in policy.targets]
 
 
-def _target_shape(target: Target) -> dict[str, Any]:
+async def _started(source: Source, service: str) -> list[NetworkTask]:
+    """The tasks that agents started by themselves."""
+    return [each for each in await source.tasks(service_id=service) if each.triggered]
+
+
+def _counted(tasks: Sequence[NetworkTask]) -> dict[str, Any]:
+    last_ms = max((each.start_ms for each in tasks), default=None)
+    return {"triggeredCount": len(tasks), "lastTriggerTimestamp": last_ms}
+
+
+def _target_shape(target: Target, started: Sequence[NetworkTask]) -> dict[str, Any]:
     items = [
         {
             "type": check.monitor.value,
@@ -128,7 +141,8 @@ def _target_shape(target: Target) -> dict[str, Any]:
         }
         for check in target.checks
     ]
-    return {"type": target.target, "checkItems": items, "triggeredCount": 0}
+    mine = [each for each in started if each.target.value == target.target]
+    return {"type": target.target, "checkItems": items, **_counted(mine)}
 
 
 @query.field("queryContinuousProfilingMonitoringInstances")
@@ -145,23 +159,35 @@ async def monitoring_instances(
     for process in processes:
         if process.detect_type is not DetectType.VIRTUAL:
             by_instance.setdefault(process.entity.instance, []).append(process)
-    return [_instance_shape(serviceId, name, found) for name, found in sorted(by_instance.items())]
+    started = [
+        each for each in await _started(context.source, serviceId) if each.target.value == target
+    ]
+    return [
+        _instance_shape(instance_id(serviceId, name), name, found, started)
+        for name, found in sorted(by_instance.items())
+    ]
 
 
-def _instance_shape(service: str, name: str, processes: Sequence[StoredProcess]) -> dict[str, Any]:
+def _instance_shape(
+    identity: str, name: str, processes: Sequence[StoredProcess], started: Sequence[NetworkTask]
+) -> dict[str, Any]:
+    mine = [each for each in started if each.instance_id == identity]
     return {
-        "id": instance_id(service, name),
+        "id": identity,
         "name": name,
         "attributes": [],
-        "triggeredCount": 0,
-        "processes": [
-            {
-                "id": each.process_id,
-                "name": each.entity.process,
-                "detectType": each.detect_type.name,
-                "labels": each.entity.labels,
-                "triggeredCount": 0,
-            }
-            for each in processes
-        ],
+        "processes": [_process_shape(each, mine) for each in processes],
+        **_counted(mine),
+    }
+
+
+def _process_shape(process: StoredProcess, started: Sequence[NetworkTask]) -> dict[str, Any]:
+    name = process.entity.process
+    mine = [each for each in started if each.triggered and each.triggered.process == name]
+    return {
+        "id": process.process_id,
+        "name": name,
+        "detectType": process.detect_type.name,
+        "labels": process.entity.labels,
+        **_counted(mine),
     }

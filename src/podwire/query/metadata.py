@@ -93,7 +93,7 @@ async def list_instances_by_name(
 async def _instances(info: Info, service: str, duration: Mapping[str, Any]) -> list[Shape]:
     """Those that were heard of in a stretch of time, compared as instants."""
     times = buckets(duration)
-    found = await source_of(info).instances(service)
+    found = await source_of(info).instances(service) if service else ()
     return [
         _instance(each)
         for each in found
@@ -115,6 +115,8 @@ async def list_processes(
     instanceId: str,
 ) -> list[Shape]:
     times = buckets(duration)
+    if not instanceId:
+        return []
     found = await source_of(info).processes(
         instance_id=instanceId,
         since_ms=times.starts_s[0] * 1000,

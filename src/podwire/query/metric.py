@@ -7,6 +7,7 @@ from ariadne import QueryType
 
 from podwire.model.metric import Metric
 from podwire.query.context import Context, Info, context_of
+from podwire.query.debug import Steps
 from podwire.query.known import RECORDS, known_for
 from podwire.query.mqe.evaluate import evaluate
 from podwire.query.mqe.lexer import ExpressionError
@@ -28,17 +29,28 @@ async def exec_expression(
     debug: bool | None = None,
     dumpDBRsp: bool | None = None,
 ) -> dict[str, Any]:
-    return shape(await _result(context_of(info), expression, entity, duration))
+    steps = Steps(f"Expression: {expression}, Entity: {entity}, Duration: {duration}")
+    try:
+        result = await _result(context_of(info), steps, expression, entity, duration)
+    except ExpressionError as error:
+        result = failed(str(error))
+    return shape(result) | ({"debuggingTrace": steps.trace()} if debug else {})
 
 
 async def _result(
-    context: Context, expression: str, entity: Mapping[str, Any], duration: Mapping[str, Any]
+    context: Context,
+    steps: Steps,
+    expression: str,
+    entity: Mapping[str, Any],
+    duration: Mapping[str, Any],
 ) -> Result:
-    try:
+    """What the expression comes to. Raises `ExpressionError` when it cannot be read."""
+    with steps.step("MQE syntax analysis"):
         node = parse(expression)
-        return evaluate(node, await known_for(context, node, entity, duration))
-    except ExpressionError as error:
-        return failed(str(error))
+    with steps.step("MQE metrics query"):
+        known = await known_for(context, node, entity, duration)
+    with steps.step("MQE evaluation"):
+        return evaluate(node, known)
 
 
 def shape(result: Result) -> dict[str, Any]:

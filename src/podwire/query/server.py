@@ -14,6 +14,9 @@ COMPATIBLE = "10.4.0"
 """Clients choose their queries by this version of the protocol."""
 
 
+NO_STORE = "the store does not answer; the log says why"
+
+
 @query.field("version")
 @mutation.field("version")
 def version(*_: object) -> str:
@@ -30,7 +33,11 @@ def get_time_info(_: object, info: Info) -> dict[str, object]:
 
 @query.field("checkHealth")
 async def check_health(_: object, info: Info) -> dict[str, object]:
-    await context_of(info).source.services()
+    context = context_of(info)
+    try:
+        await context.source.services()
+    except context.failures:
+        return {"score": 1, "details": NO_STORE}
     return {"score": 0, "details": ""}
 
 
