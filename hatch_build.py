@@ -18,6 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 OBJECTS = ROOT / "src/podwire/capture/object"
+TEST_OBJECTS = ROOT / ".output/bpf"
 STUBS = ROOT / "src/podwire/wire/gen"
 PAGE = ROOT / "src/podwire/app/page"
 NATIVE = ROOT / "src/podwire/native/object"
@@ -41,16 +42,27 @@ def is_fresh(target: Path, sources: Iterable[Path]) -> bool:
 
 
 def build_bpf() -> None:
-    """Compile `bpf/*.bpf.c` with the BPF target of the clang inside ziglang."""
-    OBJECTS.mkdir(parents=True, exist_ok=True)
-    headers = sorted((ROOT / "bpf").glob("*.h"))
+    """Compile the product's `bpf/*.bpf.c` with the BPF target of the clang inside ziglang."""
     for source in sorted((ROOT / "bpf").glob("*.bpf.c")):
-        target = OBJECTS / source.name.replace(".bpf.c", ".bpf.o")
-        if is_fresh(target, [source, *headers]):
-            continue
-        say("BPF", target)
-        command = [*CLANG, *BPF_FLAGS, "-I", str(ROOT / "bpf"), "-c", str(source)]
-        subprocess.run([*command, "-o", str(target)], check=True)
+        if not source.name.endswith("_test.bpf.c"):
+            compile_bpf(source, OBJECTS)
+
+
+def build_bpf_tests() -> None:
+    """Compile `bpf/*_test.bpf.c`, which tests load and no wheel holds."""
+    for source in sorted((ROOT / "bpf").glob("*_test.bpf.c")):
+        compile_bpf(source, TEST_OBJECTS)
+
+
+def compile_bpf(source: Path, folder: Path) -> None:
+    """Compile one file, when it or any header is newer than its object."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / source.name.replace(".bpf.c", ".bpf.o")
+    if is_fresh(target, [source, *(ROOT / "bpf").glob("*.h")]):
+        return
+    say("BPF", target)
+    command = [*CLANG, *BPF_FLAGS, "-I", str(ROOT / "bpf"), "-c", str(source)]
+    subprocess.run([*command, "-o", str(target)], check=True)
 
 
 def build_native() -> None:
@@ -143,7 +155,7 @@ def test_ui() -> None:
 
 
 STEPS = {"bpf": build_bpf, "native": build_native, "stubs": build_stubs, "ui": build_ui}
-TESTS = {"test-ui": test_ui}
+TESTS = {"test-ui": test_ui, "bpf-test": build_bpf_tests}
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

@@ -17,6 +17,7 @@ from typing import Any
 from podwire.capture.library import Unavailable, checked, ffi, library, text
 
 OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
+VMLINUX = Path("/sys/kernel/btf/vmlinux")
 RAW_TRACEPOINT = 17
 LOG_BYTES = 1 << 18
 
@@ -161,6 +162,21 @@ def demand(standings: Sequence[Standing]) -> None:
             raise Unavailable(f"{each}; run: podwire doctor")
 
 
+def map_bytes(*, path: Path = OBJECT) -> int:
+    """What the object's maps take of the kernel's memory before anything is in them."""
+    programs = Programs({}, path=path)
+    try:
+        fds = [library().bpf_map__fd(each) for each in programs.maps()]
+        return sum(_memory_of(fd) for fd in fds)
+    finally:
+        programs.close()
+
+
+def _memory_of(fd: int) -> int:
+    lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("memlock:"))
+
+
 class Programs:
     """The object with the programs that have a rung, loaded. Raises `Refused`."""
 
@@ -217,6 +233,13 @@ class Programs:
             for hook in HOOKS
             if hook.program in self._rungs
         ]
+
+    def maps(self) -> list[Any]:
+        """The object's maps, as libbpf knows them."""
+        found, each = [], ffi.NULL
+        while each := library().bpf_object__next_map(self.object, each):
+            found.append(each)
+        return found
 
     def read(self, name: str) -> None:
         """Run an iterator to its end; one that this kernel refuses shows nothing."""

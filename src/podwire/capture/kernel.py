@@ -5,7 +5,6 @@ In: `bpf/socket.bpf.c`, compiled.  Out: `model.Flow`; satisfies `agent.source.Fl
 Programs are loaded and attached while somebody is watched, and gone otherwise.
 """
 
-import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ import numpy as np
 from podwire.capture import decode
 from podwire.capture.hooks import (
     OBJECT,
+    VMLINUX,
     Programs,
     Standing,
     Touch,
@@ -27,16 +27,16 @@ from podwire.capture.hooks import (
 from podwire.capture.increase import Increase
 from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library
+from podwire.capture.probe import may_load
 from podwire.capture.table import Array, Table, read_cpus
 from podwire.model.flow import Flow
 
-VMLINUX = Path("/sys/kernel/btf/vmlinux")
 IDLE_READINGS = 150
 
 
 def check_system() -> None:
     """Raises `Unavailable` when this system cannot load BPF, naming the first thing to mend."""
-    if os.geteuid() != 0:
+    if not may_load():
         raise Unavailable("measuring needs root (or BPF and PERFMON); run: sudo podwire ...")
     if not VMLINUX.exists():
         raise Unavailable(

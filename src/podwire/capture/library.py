@@ -15,7 +15,7 @@ ffi = cffi.FFI()
 ffi.cdef(
     """
     struct bpf_object; struct bpf_program; struct bpf_link; struct btf;
-    struct bpf_insn;
+    struct bpf_insn; struct bpf_map;
     int libbpf_set_print(void *fn);
     const char *libbpf_version_string(void);
     int libbpf_register_prog_handler(const char *section, int type, int attach_type,
@@ -26,6 +26,8 @@ ffi.cdef(
     void bpf_object__close(struct bpf_object *);
     const struct btf *bpf_object__btf(const struct bpf_object *);
     int bpf_object__find_map_fd_by_name(const struct bpf_object *, const char *name);
+    struct bpf_map *bpf_object__next_map(const struct bpf_object *, const struct bpf_map *);
+    int bpf_map__fd(const struct bpf_map *);
     struct bpf_program *bpf_object__next_program(const struct bpf_object *, struct bpf_program *);
     const char *bpf_program__name(const struct bpf_program *);
     const char *bpf_program__section_name(const struct bpf_program *);
@@ -47,6 +49,13 @@ ffi.cdef(
     int ring_buffer__consume(struct ring_buffer *);
     int ring_buffer__epoll_fd(const struct ring_buffer *);
     void ring_buffer__free(struct ring_buffer *);
+    struct bpf_test_run_opts {
+        size_t sz;
+        const void *data_in; void *data_out; uint32_t data_size_in, data_size_out;
+        const void *ctx_in; void *ctx_out; uint32_t ctx_size_in, ctx_size_out;
+        uint32_t retval; int repeat; uint32_t duration, flags, cpu, batch_size;
+    };
+    int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts);
     struct btf *btf__load_vmlinux_btf(void);
     int btf__find_by_name_kind(const struct btf *, const char *name, unsigned kind);
     const void *btf__raw_data(const struct btf *, unsigned *size);
