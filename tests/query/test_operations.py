@@ -18,7 +18,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from podwire.query import empty
+from podwire.query.answer import empty
 from podwire.query.application import schema
 
 from .asking import Asking

@@ -7,7 +7,7 @@ import pytest
 from podwire.model.identity import process_id
 from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
-from podwire.query.cause import message
+from podwire.query.answer.cause import message
 from query.asking import INSTANCE, NOW_MS, Asking
 from query.test_application import CREATE, KEEP, rule
 

@@ -3,7 +3,7 @@
 import pytest
 
 from podwire.model.trace import Ref, Span, SpanEvent
-from podwire.query.trace import attach
+from podwire.query.answer.trace import attach
 
 from .asking import Asking
 

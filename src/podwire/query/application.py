@@ -23,11 +23,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from podwire.model.metric import Metric
-from podwire.query import (
+from podwire.query import limit
+from podwire.query.answer import (
     continuous,
     dashboard,
     empty,
-    limit,
     metadata,
     metric,
     profiling,

@@ -1,7 +1,8 @@
 """
 The backend's own counts as Prometheus reads them.
 
-In: totals by name, of each station.  Out: text in the exposition format 0.0.4. A total of what was
+In: numbers by name, of each station.  Out: text in the exposition format 0.0.4. A name that ends
+with `_total` only grows, others are what is now. A total of what was
 refused, lost or failed carries its reason as a label: `podwire_receiver_meter_refused_total{reason=
 "time"}`.
 """
@@ -13,10 +14,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 REASONED = re.compile(r"(?P<what>(?:\w+_)?(?:refused|lost|failed))_(?P<reason>\w+)_total")
 
-Totals = Mapping[str, float]
+Numbers = Mapping[str, float]
 
 
-def exposition(stations: Mapping[str, Totals]) -> str:
+def exposition(stations: Mapping[str, Numbers]) -> str:
     r"""
     The text; names come sorted.
 
@@ -31,10 +32,15 @@ def exposition(stations: Mapping[str, Totals]) -> str:
             name, labels = _named(station, total)
             families.setdefault((name, station), []).append(f"{name}{labels} {_number(value)}")
     return "".join(
-        f"# HELP {name} Total of {station} since start.\n# TYPE {name} counter\n"
-        + "".join(f"{line}\n" for line in lines)
+        _head(name, station) + "".join(f"{line}\n" for line in lines)
         for (name, station), lines in sorted(families.items())
     )
+
+
+def _head(name: str, station: str) -> str:
+    if name.endswith("_total"):
+        return f"# HELP {name} Total of {station} since start.\n# TYPE {name} counter\n"
+    return f"# HELP {name} What {station} has now.\n# TYPE {name} gauge\n"
 
 
 def _named(station: str, total: str) -> tuple[str, str]:

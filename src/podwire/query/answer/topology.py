@@ -9,7 +9,7 @@ from podwire.model.identity import instance_id, relation_id, service_id
 from podwire.model.metric import Side
 from podwire.model.process import DetectType
 from podwire.model.topology import Edge, StoredProcess
-from podwire.query.component import component_name
+from podwire.query.answer.component import component_name
 from podwire.query.context import Info, source_of
 from podwire.query.duration import buckets
 

@@ -10,7 +10,7 @@ from typing import Any
 from ariadne import QueryType
 
 from podwire.model.trace import Pairs, Span, SpanEvent
-from podwire.query.component import component_name
+from podwire.query.answer.component import component_name
 from podwire.query.context import Info, source_of
 
 query = QueryType()

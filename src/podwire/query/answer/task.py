@@ -17,7 +17,7 @@ from ariadne import MutationType, QueryType
 from podwire.model.identity import process_id, split_instance_id, split_service_id
 from podwire.model.process import DetectType
 from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings, Target
-from podwire.query import cause
+from podwire.query.answer import cause
 from podwire.query.context import Info, context_of, source_of
 from podwire.query.duration import buckets
 
