@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance kube bpf ui stubs bench exact docs lock clean
+.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench exact docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARG
 kube: ## build the real API server and helm that tests run (minutes, once a machine)
 	@$(PYTHON) tests/kube/build.py apiserver helm
 
+manifests: .venv/ready ## write deploy/kustomize/base from the chart
+	@PYTHONPATH=tests $(BIN)/python -m kube.manifests
+
 bpf: .venv/ready ## compile the BPF objects
 	@$(BIN)/python hatch_build.py bpf
 
@@ -64,6 +67,9 @@ lock: ## pin the Python dependencies anew (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	    --python-version 3.11 --extra all --group dev pyproject.toml -o requirements.lock \
 	    --custom-compile-command 'make lock'
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --python-version 3.13 \
+	    --python-platform linux --extra agent --extra backend pyproject.toml -o deploy/docker/run.lock \
+	    --constraint requirements.lock --custom-compile-command 'make lock'
 
 clean: ## remove everything that was built or installed here
 	@rm -rf .venv .output dist build ui/node_modules src/podwire/capture/object \

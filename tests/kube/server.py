@@ -32,6 +32,12 @@ PLURALS = {
     "Service": ("/api/v1", "services"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Secret": ("/api/v1", "secrets"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles"),
     "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
 }
@@ -95,26 +101,26 @@ class Server:
     def put(self, content: Object) -> Object:
         """Create an object, its status too when it has one."""
         status = content.get("status")
-        made = self._call("POST", _place(content), content)
+        made = self._call("POST", place_of(content), content)
         if status:
             made = self.patch_status(made, status)
         return made
 
     def patch_status(self, content: Object, status: Object) -> Object:
         """Change an object's status as its kubelet would."""
-        place = f"{_place(content)}/{content['metadata']['name']}/status"
+        place = f"{place_of(content)}/{content['metadata']['name']}/status"
         return self._call("PATCH", place, {"status": status}, PATCH)
 
     def patch(self, content: Object, change: Object) -> Object:
         """Change an object."""
         return self._call(
-            "PATCH", f"{_place(content)}/{content['metadata']['name']}", change, PATCH
+            "PATCH", f"{place_of(content)}/{content['metadata']['name']}", change, PATCH
         )
 
     def delete(self, content: Object) -> None:
         """Delete an object without grace."""
         query = "?gracePeriodSeconds=0"
-        self._call("DELETE", f"{_place(content)}/{content['metadata']['name']}{query}", {})
+        self._call("DELETE", f"{place_of(content)}/{content['metadata']['name']}{query}", {})
 
     def all_of(self, kind: str) -> list[Object]:
         """Every object of a kind."""
@@ -138,7 +144,8 @@ class Server:
         return str(self._call("POST", place, wanted)["status"]["token"])
 
 
-def _place(content: Object) -> str:
+def place_of(content: Object) -> str:
+    """Where objects of a kind lie."""
     group, plural = PLURALS[content["kind"]]
     if content["kind"] in EVERYWHERE:
         return f"{group}/{plural}"

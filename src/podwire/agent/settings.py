@@ -17,6 +17,9 @@ class KubernetesSettings:
     kubeconfig: Path | None = None
     """How to reach the API server from outside a pod."""
 
+    host_ip: str = ""
+    """The node's address, which processes are reported with; in a pod from `status.hostIP`."""
+
     cluster: str = ""
     """When not empty, services are called `CLUSTER::SERVICE`."""
 

@@ -22,6 +22,7 @@ from podwire.agent.settings import AgentSettings
 from podwire.agent.uplink import GrpcUplink
 from podwire.app import cluster
 from podwire.capture import Kernel
+from podwire.discovery import address
 from podwire.discovery.host import Host
 from podwire.kube.watch import Watch
 
@@ -49,7 +50,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
                 source=kernel,
                 uplink=uplink,
                 now_ms=now_ms,
-                host_addresses=host_addresses,
+                host_addresses=address.host_addresses if settings.kubernetes else host_addresses,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(agent.run())
@@ -88,10 +89,10 @@ def now_ms() -> int:
 def host_addresses() -> set[str]:
     """Every IP address of this host's own network namespace."""
     return {
-        address.address.partition("%")[0]
+        each.address.partition("%")[0]
         for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family in (socket.AF_INET, socket.AF_INET6)
+        for each in addresses
+        if each.family in (socket.AF_INET, socket.AF_INET6)
     }
 
 

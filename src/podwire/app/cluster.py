@@ -7,7 +7,6 @@ Outside a cluster the backend has no names for peers, and nothing is followed.
 
 import logging
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,7 +50,7 @@ async def node(settings: KubernetesSettings) -> AsyncIterator[tuple[Cluster, Wat
             "or give agent.kubernetes.kubeconfig"
         )
     wire = _wire_or_none()
-    here = Here(socket.gethostname(), host_ip(), settings.cluster)
+    here = Here(settings.node, settings.host_ip or host_ip(), settings.cluster)
     pods = NodePods()
     cluster = Cluster(pods, here, settings.analyzers, wire=wire)
     pods.changed = cluster.poke

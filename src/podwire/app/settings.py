@@ -172,6 +172,7 @@ def _kubernetes(value: Any, where: str) -> KubernetesSettings:
     readers: dict[str, Reader] = {
         "node": _text,
         "kubeconfig": _path,
+        "host_ip": _text,
         "cluster": _text,
         "analyzers": _analyzers,
     }
