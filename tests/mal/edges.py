@@ -1,10 +1,11 @@
 """Reports of edges for the tests of rules, as an agent words them."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from podwire.kube.names import NoCluster
-from podwire.mal import Analyzer, PeerNames, load
+from podwire.mal import Analyzer, PeerNames, RuleFile, load
 from podwire.model.meter import Collection, Meter, Single
 from podwire.model.metric import Partial
 
@@ -39,9 +40,15 @@ def single(name: str, value: float, of: tuple[tuple[str, str], ...] | None = Non
     return Single(f"rover_net_p_{name}", labels() if of is None else of, value)
 
 
+@cache
+def shipped() -> RuleFile:
+    """The shipped rule file, read once."""
+    return load(RULES)
+
+
 def network_profiling(names: PeerNames | None = None) -> Analyzer:
     """The analyzer of the shipped rule file alone."""
-    return Analyzer([load(RULES)], names or NoCluster())
+    return Analyzer([shipped()], names or NoCluster())
 
 
 def merged(partials: Iterable[Partial], metric: str) -> tuple[int, int]:

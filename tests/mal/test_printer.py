@@ -18,24 +18,54 @@ texts = st.text(max_size=5)
 numbers = st.integers(0, 10**9).map(float) | st.integers(0, 10**6).map(lambda n: n / 64)
 
 
-def infixes(left: st.SearchStrategy[syntax.Value]) -> st.SearchStrategy[syntax.Value]:
-    """Values made of values."""
-    return (
-        st.builds(syntax.Infix, st.sampled_from(["+", "==", "!=", "&&", "||"]), left, left)
-        | st.builds(syntax.Not, left)
-        | st.builds(syntax.Index, names.map(syntax.Name), left)
-        | st.builds(syntax.Invoke, names, names, st.lists(left, max_size=2).map(tuple))
-    )
-
-
+texts_in_closures = texts.filter(lambda text: "${" not in text)
+dotted = st.recursive(
+    names.map(syntax.Name),
+    lambda inner: st.builds(syntax.Member, inner, names) | st.builds(syntax.Method, inner, names),
+    max_leaves=1,
+)
 plain = (
-    st.builds(syntax.Text, texts)
+    st.builds(syntax.Text, texts_in_closures)
     | st.builds(syntax.Truth, st.booleans())
     | st.just(syntax.Null())
     | st.builds(syntax.Name, names)
-    | st.builds(syntax.Member, names.map(syntax.Name), names)
+    | st.builds(syntax.Number, numbers)
+    | st.builds(lambda text, value: syntax.Interpolation((syntax.Text(text), value)), names, dotted)
 )
-values = st.recursive(plain, infixes, max_leaves=5)
+patterns = st.sampled_from(["a+", r"^(\w+)::(.*)$", r"a\/b", "[^.]"])
+
+
+def compounds(inner: st.SearchStrategy[syntax.Value]) -> st.SearchStrategy[syntax.Value]:
+    """Values made of values; comparisons only where a ternary decides."""
+    arguments = st.lists(inner, max_size=2).map(tuple)
+    compared = st.builds(syntax.Infix, st.sampled_from(syntax.COMPARISONS), inner, inner)
+    return (
+        st.builds(syntax.Infix, st.sampled_from(["+", "-", "*", "/", "?:"]), inner, inner)
+        | st.builds(syntax.Minus, inner)
+        | st.builds(syntax.Member, inner, names, st.booleans())
+        | st.builds(syntax.Index, inner, inner)
+        | st.builds(syntax.Method, inner, names, arguments, st.booleans())
+        | st.builds(syntax.Find, inner, patterns)
+        | st.builds(syntax.Ternary, inner | compared, inner, inner)
+        | st.builds(lambda key, value: syntax.Map((key, "b"), (value, value)), texts, inner)
+    )
+
+
+def logic(inner: st.SearchStrategy[syntax.Value]) -> st.SearchStrategy[syntax.Value]:
+    """Conditions made of conditions."""
+    return st.builds(syntax.Not, inner) | st.builds(
+        syntax.Infix, st.sampled_from(syntax.LOGIC), inner, inner
+    )
+
+
+values = st.recursive(plain, compounds, max_leaves=5)
+conditions = st.recursive(
+    values
+    | st.builds(syntax.Infix, st.sampled_from(syntax.COMPARISONS), values, values)
+    | st.builds(syntax.In, values, st.lists(texts, max_size=2).map(tuple)),
+    logic,
+    max_leaves=3,
+)
 targets = (
     names.map(syntax.Name)
     | st.builds(syntax.Member, names.map(syntax.Name), names)
@@ -43,16 +73,16 @@ targets = (
 )
 simple = (
     st.builds(syntax.Return, st.none() | values)
-    | st.builds(syntax.Declare, st.sampled_from(["String", "def"]), names, values)
+    | st.builds(syntax.Declare, st.sampled_from(["String", "def", "String[][]"]), names, values)
     | st.builds(syntax.Assign, targets, values)
-    | st.builds(syntax.Discard, values)
+    | st.builds(syntax.Discard, conditions)
 )
 bodies = st.lists(
     st.recursive(
         simple,
         lambda inner: st.builds(
             syntax.If,
-            values,
+            conditions,
             st.lists(inner, max_size=2).map(tuple),
             st.lists(inner, max_size=2).map(tuple),
         ),
@@ -84,7 +114,9 @@ def calls(inner: st.SearchStrategy[syntax.Expression]) -> st.SearchStrategy[synt
 
 
 expressions = st.recursive(
-    st.builds(syntax.Metric, names) | st.builds(syntax.Number, numbers), calls, max_leaves=8
+    st.builds(syntax.Metric, names) | st.builds(syntax.Number, numbers) | st.just(syntax.Time()),
+    calls,
+    max_leaves=8,
 )
 
 

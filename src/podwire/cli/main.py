@@ -10,6 +10,7 @@ from podwire.cli.agent import agent
 from podwire.cli.backend import backend
 from podwire.cli.demo import demo
 from podwire.cli.doctor import doctor
+from podwire.cli.mal import app as mal
 from podwire.cli.metrics import metrics
 from podwire.cli.request import request
 from podwire.cli.requests import requests
@@ -35,6 +36,7 @@ app.command(rich_help_panel=RUN)(up)
 app.command(rich_help_panel=RUN)(backend)
 app.command(rich_help_panel=RUN)(agent)
 app.command(rich_help_panel=RUN)(doctor)
+app.add_typer(mal, name="mal", rich_help_panel=RUN)
 app.add_typer(task, name="task", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(topology)
 app.command(rich_help_panel=ASK)(metrics)

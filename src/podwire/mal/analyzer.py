@@ -8,7 +8,7 @@ that is not known go through them one by one.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,14 +16,17 @@ import numpy as np
 from podwire.mal.batch import ALWAYS, Reader, Reading, Window
 from podwire.mal.check import calls, metrics
 from podwire.mal.emit import Edge, Emitter, Sightings, Targets
-from podwire.mal.family import Family
-from podwire.mal.functions import Batch, Step, World
-from podwire.mal.labels import LIMIT, LIVE_S, LabelTable, collection_of
-from podwire.mal.names import PeerNames
+from podwire.mal.family import Families, Family, take
+from podwire.mal.labels import LIMIT, LIVE_S, Ids, LabelTable, collection_of
+from podwire.mal.layers import KNOWN
+from podwire.mal.names import PeerNames, PodServices
+from podwire.mal.passes import is_scalar
 from podwire.mal.pieces import Piece, Places, partials_of
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
 from podwire.mal.rules import Rule, RuleFile, distinct
+from podwire.mal.step.window import Windows
+from podwire.mal.step.world import Batch, Step, World
 from podwire.mal.text import syntax
 from podwire.model.meter import Collection
 from podwire.model.metric import Metric, Partial, Relation
@@ -76,27 +79,27 @@ class _Planned:
 
     def results(self, reading: Reading) -> Iterator[Family]:
         """What it makes of the collections, in one pass or one by one."""
-        batch = {name: reading.batch[name] for name in self.names if name in reading.batch}
-        if not batch:
+        families = {name: reading.batch[name] for name in self.names if name in reading.batch}
+        if not families:
             return
-        parts = [batch] if self.is_separable else _one_by_one(batch, len(reading.times_ms))
+        whole = Batch(families, int(reading.times_ms[0]))
+        parts = [whole] if self.is_separable else _one_by_one(families, reading.times_ms)
         for part in parts:
             result = self.step(part)
             if result is not None:
                 yield result
 
 
-def _one_by_one(batch: Batch, count: int) -> Iterator[Batch]:
-    if count == 1:
-        yield batch
-        return
-    numbers = {name: collection_of(family.ids) for name, family in batch.items()}
-    for number in range(count):
-        yield {
-            name: replace(family, ids=family.ids[mine], values=family.values[mine])
-            for name, family in batch.items()
-            if (mine := numbers[name] == number).any()
+def _one_by_one(families: Families, times_ms: Ids) -> Iterator[Batch]:
+    numbers = {name: collection_of(family.ids) for name, family in families.items()}
+    for number, time_ms in enumerate(times_ms.tolist()):
+        mine = {
+            name: take(family, kept)
+            for name, family in families.items()
+            if (kept := numbers[name] == number).any()
         }
+        if mine:
+            yield Batch(mine, time_ms)
 
 
 def is_separable(tree: syntax.Expression) -> bool:
@@ -108,7 +111,7 @@ def _joins(tree: syntax.Argument) -> bool:
     """Whether two families meet: which of them is absent is a matter of each collection."""
     match tree:
         case syntax.Binary(_, left, right):
-            both = not isinstance(left, syntax.Number) and not isinstance(right, syntax.Number)
+            both = not is_scalar(left) and not is_scalar(right)
             return both or _joins(left) or _joins(right)
         case syntax.Negate(operand):
             return _joins(operand)
@@ -126,26 +129,30 @@ class Analyzer:
         files: Sequence[RuleFile],
         names: PeerNames,
         *,
+        pods: PodServices | None = None,
+        windows: Windows | None = None,
         label_limit: int = LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = LabelTable(label_limit)
-        self._processes = Processes(names)
+        self._processes = Processes(names, pods)
         self._clock = clock
         self._asked_s = self._started_s = clock()
         self._losses: Counter[str] = Counter()
         self._rules = distinct([rule for file in files for rule in file.rules])
-        self._targets = {
-            scope: Targets(self._table, scope)
-            for scope in dict.fromkeys(rule.shape.scope for rule in self._rules)
-        }
-        world = World(self._table, self._processes, self._losses)
-        self._plans = [self._plan(rule, world) for rule in self._rules]
+        windows = windows or Windows()
+        world = World(self._table, self._processes, self._losses, windows, layers=_layers_of(files))
+        shapes = {_about(rule): rule.shape for rule in self._rules}
+        self._targets = {about: Targets(world, shape) for about, shape in shapes.items()}
+        self._plans = [
+            self._plan(rule, replace(world, rule=name)) for name, rule in _named(self._rules)
+        ]
+        windows.release()
         wanted = frozenset(name for rule in self._rules for name in metrics(rule.tree))
         self._reader = Reader(self._table, wanted)
 
     def _plan(self, rule: Rule, world: World) -> _Planned:
-        emitter = Emitter(rule, self._targets[rule.shape.scope], self._losses)
+        emitter = Emitter(rule, self._targets[_about(rule)], self._losses)
         names = frozenset(metrics(rule.tree))
         return _Planned(plan(rule.tree, world), emitter, names, is_separable(rule.tree))
 
@@ -183,10 +190,12 @@ class Analyzer:
         with np.errstate(all="ignore"):
             for planned in self._plans:
                 for result in planned.results(reading):
-                    seen, found = planned.emitter.emit(result, reading.times_ms)
-                    sightings.append(seen)
-                    pieces += [(piece, planned.emitter.targets.places) for piece in found]
-        fresh = list(self._first_sightings(sightings))
+                    emitted = planned.emitter.emit(result, reading.times_ms)
+                    if emitted is not None:
+                        sightings.append(emitted[0])
+                        places = planned.emitter.targets.places
+                        pieces += [(piece, places) for piece in emitted[1]]
+        fresh = [each for each in self._first_sightings(sightings) if each[0].is_relation]
         newest_ms = int(reading.times_ms.max(initial=0))
         relations = tuple(dict.fromkeys(edge.seen(minute * 60) for edge, minute in fresh))
         return Analysis(pieces, relations, self._virtual(fresh, newest_ms), reading.tally)
@@ -202,7 +211,7 @@ class Analyzer:
             yield from targets.first_sightings(edges, minutes)
 
     def _virtual(self, fresh: Sequence[tuple[Edge, int]], now_ms: int) -> tuple[ProcessRecord, ...]:
-        ends = dict.fromkeys(end for edge, _ in fresh for end in (edge.source, edge.target))
+        ends = dict.fromkeys(end for edge, _ in fresh for end in edge.ends)
         return tuple(
             ProcessRecord(
                 process_id=end,
@@ -233,3 +242,20 @@ class Analyzer:
             self._processes.clear()
             for targets in self._targets.values():
                 targets.clear()
+
+
+def _layers_of(files: Sequence[RuleFile]) -> frozenset[str]:
+    return frozenset((*KNOWN, *(layer.name for file in files for layer in file.layers)))
+
+
+def _about(rule: Rule) -> Hashable:
+    """Rules of equal scope share their targets."""
+    return rule.shape.scope, rule.shape.decorations
+
+
+def _named(rules: Sequence[Rule]) -> Iterator[tuple[str, Rule]]:
+    """Each rule with a name that is its own, the same after a reload."""
+    seen: Counter[str] = Counter()
+    for rule in rules:
+        seen[rule.metric.name] += 1
+        yield f"{rule.metric.name} {seen[rule.metric.name]}", rule

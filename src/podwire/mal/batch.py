@@ -18,8 +18,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from podwire.mal import family
-from podwire.mal.family import Family
-from podwire.mal.functions import Batch
+from podwire.mal.family import About, Families, Family
 from podwire.mal.labels import (
     BOUND_BITS,
     COLLECTION_SHIFT,
@@ -60,7 +59,7 @@ ALWAYS = Window(-(2**63), 2**63 - 1)
 class Reading:
     """What a pass over the rules starts from."""
 
-    batch: Batch
+    batch: Families
     times_ms: Ids
     """The timestamp of each collection, by its number."""
 
@@ -87,7 +86,7 @@ class Reader:
         if self._scanner:
             self._scanner.forget()
 
-    def read(self, collection: Collection) -> Batch:
+    def read(self, collection: Collection) -> Families:
         """The families of one collection that rules ask for."""
         return self.take(collection).batch
 
@@ -225,7 +224,7 @@ def _families(parts: Sequence[_Columns], tally: Counter[str]) -> dict[str, Famil
             missing = int(np.isnan(values).sum())
             tally["value_refused_nan_total"] += missing
             tally["value_clamped_infinite_total"] += int((~finite).sum()) - missing
-        built = family.build(ids, values)
+        built = family.build(ids, values, about=About(name))
         if built:
             families[name] = built
     return families

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from podwire.mal.check import Kind, Scope
-from podwire.mal.family import Family, to_long
+from podwire.mal.errors import SampleError
+from podwire.mal.family import Family, take, to_long
 from podwire.mal.labels import (
     BOUND_BITS,
     BOUND_MASK,
@@ -21,7 +21,6 @@ from podwire.mal.labels import (
     NO_BOUND,
     Ids,
     Labels,
-    LabelTable,
     Lookup,
     collection_of,
     plain_of,
@@ -29,11 +28,13 @@ from podwire.mal.labels import (
 )
 from podwire.mal.pieces import KEY_BITS, KEY_MASK, Piece, Places
 from podwire.mal.rules import Rule
-from podwire.model import identity
-from podwire.model.metric import AVERAGES, Relation, Side
+from podwire.mal.shape import Kind, Shape
+from podwire.mal.step.scope import Scoped, describe
+from podwire.mal.step.world import World
+from podwire.mal.subject import Subject
+from podwire.model.metric import AVERAGES, Function, Relation, Scope
 from podwire.native import group
 
-COMPONENT_LIMIT = 2**31
 MINUTE_MS = 60_000
 NEVER = -(2**63)
 """A minute that is none."""
@@ -41,31 +42,35 @@ NEVER = -(2**63)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edge:
-    """What a sample is about; there is one of each, so edges compare by being the same."""
+    """What a sample is about, an edge or one end alone; there is one of each."""
 
-    instance_id: str
-    source: str
-    target: str
-    side: Side
-    component: int
+    subject: Subject
 
     @property
-    def entity(self) -> str:
-        return identity.relation_id(self.source, self.target)
+    def is_relation(self) -> bool:
+        """Whether it is an edge of a topology of processes."""
+        return self.subject.scope is Scope.PROCESS_RELATION
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The process ids of an edge."""
+        return self.subject.source or "", self.subject.target or ""
 
     def seen(self, minute_s: int) -> Relation:
         """The edge as storage keeps it for a minute."""
-        return Relation(
-            self.instance_id, self.source, self.target, self.side, self.component, minute_s
-        )
+        subject = self.subject
+        component = subject.component or 0
+        return Relation(subject.instance_id, *self.ends, subject.side, component, minute_s)
 
 
 class Targets:
     """Where the samples of each plain label set go, and which edges they are about."""
 
-    def __init__(self, table: LabelTable, scope: Scope) -> None:
-        self._table = table
-        self._scope = scope
+    def __init__(self, world: World, shape: Shape) -> None:
+        self._world = world
+        self._table = table = world.table
+        self._shape = shape
+        scope = (shape.scope, shape.decorations)
         self.places = Places()
         self.edges: list[Edge] = []
         self._edge_of = table.lookup(("edge", scope), self._edge_or_none)
@@ -124,46 +129,27 @@ class Targets:
         return self.places.key(f"{self.places.keys[key]}:{text}" if key else text)
 
     def _row_or_none(self, labels: Labels) -> int | None:
-        named = self._table.intern(project(self._scope.labels, labels))
+        of = self._shape.scope.labels
+        named = self._table.intern(project(of, labels))
         number = int(self._edge_of(np.array([named >> BOUND_BITS]))[0])
         if number == FAILED:
             return None
-        edge = self.edges[number]
-        rest = [f"{key}={value}" for key, value in labels if key not in self._scope.labels]
+        subject = self.edges[number].subject
+        rest = [f"{key}={value}" for key, value in labels if key not in of]
         key = self.places.key(f"{{{','.join(rest)}}}") if rest else 0
-        return self.places.entity(edge.entity, edge.side) << KEY_BITS | key
+        return self.places.entity(subject.entity, subject.side) << KEY_BITS | key
 
     def _edge_or_none(self, labels: Labels) -> int | None:
-        edge = _edge_or_none(self._scope, labels)
-        if edge is None:
+        """Labels that name nothing, or an edge without an end, go nowhere."""
+        try:
+            subject = describe(self._shape.scope, self._shape.decorations, labels, self._world)
+        except SampleError:
+            return None
+        edge = Edge(subject)
+        if edge.is_relation and not all(edge.ends):
             return None
         self.edges.append(edge)
         return len(self.edges) - 1
-
-
-def _edge_or_none(scope: Scope, labels: Labels) -> Edge | None:
-    values = dict(labels)
-    component = _component_or_none(values.get(scope.component, ""))
-    source, target = values.get(scope.source), values.get(scope.target)
-    if component is None or not source or not target:
-        return None
-    service = identity.service_id(_joined(scope.service, values))
-    instance = identity.instance_id(service, _joined(scope.instance, values))
-    server = values.get(scope.side, "").lower() == Side.SERVER
-    side = Side.SERVER if server else Side.CLIENT
-    return Edge(instance, source, target, side, component)
-
-
-def _joined(keys: tuple[str, ...], values: dict[str, str]) -> str:
-    return ".".join(value for key in keys if (value := values.get(key)))
-
-
-def _component_or_none(text: str) -> int | None:
-    try:
-        component = int(text)
-    except ValueError:
-        return None
-    return component if -COMPONENT_LIMIT <= component < COMPONENT_LIMIT else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +169,16 @@ class Emitter:
     targets: Targets
     losses: Counter[str]
 
-    def emit(self, result: Family, times_ms: Ids) -> tuple[Sightings, list[Piece]]:
-        """The edges of a family's samples, and what is to be stored of them."""
+    def emit(self, given: Family, times_ms: Ids) -> tuple[Sightings, list[Piece]] | None:
+        """The edges of a family's samples, and what is to be stored; None without a scope."""
+        if not isinstance(given.about.scoped, Scoped):
+            return None
+        result = given.about.scoped.family
         edges = self.targets.edge_of(result.ids)
         kept = edges != FAILED
         if not kept.all():
             self.losses["no_edge"] += len(kept) - int(kept.sum())
-            edges, result = edges[kept], _some(result, kept)
+            edges, result = edges[kept], take(result, kept)
         self.losses["value_negative"] += int((result.values < 0).sum())
         times = times_ms[collection_of(result.ids)]
         sightings = Sightings(self.targets, edges, times // MINUTE_MS)
@@ -200,10 +189,10 @@ class Emitter:
         rows = self.targets.rows(result.ids)
         chosen = self._choose(kind, result, edges, rows)
         if chosen is not None:
-            result, rows, times_ms = _some(result, chosen), rows[chosen], times_ms[chosen]
+            result, rows, times_ms = take(result, chosen), rows[chosen], times_ms[chosen]
         if not len(rows):
             return
-        if kind is Kind.PERCENTILE:
+        if kind in (Kind.HISTOGRAM, Kind.PERCENTILE):
             rows = self.targets.with_bounds(rows, result.ids & BOUND_MASK)
         elif kind is Kind.SINGLE:
             rows = rows >> KEY_BITS << KEY_BITS
@@ -228,7 +217,7 @@ class Emitter:
             return _last_of_each_key(result, edges, rows)
         bounds = result.ids & BOUND_MASK
         bounded: NDArray[np.bool_] = bounds != NO_BOUND
-        if self._is_average:
+        if self.rule.metric.function is not Function.SUM_HISTOGRAM_PERCENTILE:
             return bounded
         telling = _telling(result, rows, self.targets.heights(bounds))
         return telling & bounded
@@ -243,11 +232,6 @@ class Emitter:
         if result.weights is None:
             return np.ones(len(result.ids), np.int64)
         return to_long(result.weights)
-
-
-def _some(result: Family, which: NDArray[np.generic]) -> Family:
-    weights = None if result.weights is None else result.weights[which]
-    return replace(result, ids=result.ids[which], values=result.values[which], weights=weights)
 
 
 def _by_minute(whole: Piece) -> Iterator[Piece]:

@@ -76,3 +76,12 @@ class RuleError(Exception):
     def __str__(self) -> str:
         hint = f"\n  hint: {self.hint}" if self.hint else ""
         return f"{self.file}:{self.line}:{self.column}: {self.message}\n{self.excerpt}{hint}"
+
+
+class SampleError(Exception):
+    """What a rule cannot do with the samples at hand; the place is what could not be done."""
+
+    def __init__(self, message: str, span: Span = NOWHERE) -> None:
+        self.message = message
+        self.span = span
+        super().__init__(message)

@@ -5,7 +5,9 @@ In: ids of label sets and their values.  Out: new families; None is MAL's EMPTY.
 NaN is dropped by every step, because a later first, join or count would see the difference.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,24 @@ from podwire.native import group
 Column = NDArray[np.float64]
 
 LONG_MAX = 2**63 - 1
+SECOND_MS, MILLISECOND_MS = 1000.0, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a family carries beside its samples, from the batch to the end."""
+
+    name: str = ""
+    """The metric its samples came under; tells counters apart."""
+
+    unit_ms: float = MILLISECOND_MS
+    """So many milliseconds is one of a bucket's bound, unless `histogram()` says otherwise."""
+
+    scoped: Any = None
+    """What the last scope call made of it (`step.scope.Scoped`), None before one."""
+
+
+NOTHING = About()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,39 +47,52 @@ class Family:
     """With weights: each value times its weight."""
 
     weights: Column | None = None
+    about: About = NOTHING
 
 
-def build(ids: Ids, values: Column, weights: Column | None = None) -> Family | None:
+def build(
+    ids: Ids, values: Column, weights: Column | None = None, about: About = NOTHING
+) -> Family | None:
     """A family of what is a number; None when nothing is left."""
-    return _where(~np.isnan(values), Family(ids, values, weights))
+    return select(Family(ids, values, weights, about), ~np.isnan(values))
 
 
 def with_ids(family: Family, ids: Ids) -> Family | None:
     """The same samples with other labels; those that got none are dropped."""
-    return _where(ids != FAILED, Family(ids, family.values, family.weights))
+    return select(replace(family, ids=ids), ids != FAILED)
 
 
 def with_values(family: Family, values: Column) -> Family | None:
     """The same samples with other values."""
-    return build(family.ids, values, family.weights)
+    return build(family.ids, values, family.weights, family.about)
 
 
-def _where(kept: NDArray[np.bool_], family: Family) -> Family | None:
+def select(family: Family, kept: NDArray[np.bool_]) -> Family | None:
+    """The samples that are kept, in their order."""
     if kept.all():
         return family if len(kept) else None
     if not kept.any():
         return None
-    weights = None if family.weights is None else family.weights[kept]
-    return Family(family.ids[kept], family.values[kept], weights)
+    return take(family, np.flatnonzero(kept))
+
+
+def take(family: Family, places: NDArray[np.generic]) -> Family:
+    """The samples at these places, in this order; or those that a mask keeps."""
+    weights = None if family.weights is None else family.weights[places]
+    return Family(family.ids[places], family.values[places], weights, family.about)
+
+
+Families = Mapping[str, Family]
+"""By metric name; one that is not there is EMPTY."""
 
 
 def add_up(family: Family, groups: Ids) -> Family | None:
     """One sample per group: the sum of its values, folded from the left; weights add up too."""
     place, first = group(groups)
     if len(first) == len(groups):
-        return Family(groups, family.values, family.weights)
+        return replace(family, ids=groups)
     weights = None if family.weights is None else total(place, family.weights)
-    return build(groups[first], total(place, family.values), weights)
+    return build(groups[first], total(place, family.values), weights, family.about)
 
 
 def total(place: Ids, values: Column) -> Column:
@@ -78,11 +111,24 @@ def first_of(keys: Ids, wanted: Ids) -> tuple[Ids, NDArray[np.bool_]]:
 def weigh(family: Family, weights: Column) -> Family | None:
     """Values times weights, and the weights; what has no usable weight weighs 1."""
     usable = np.where(np.isfinite(weights) & (weights > 0), weights, 1.0)
-    return build(family.ids, family.values * usable, usable)
+    return build(family.ids, family.values * usable, usable, family.about)
 
 
 def scale(family: Family, factor: float) -> Family | None:
-    return build(family.ids, family.values * factor, family.weights)
+    """Every value times a number."""
+    return with_values(family, family.values * factor)
+
+
+def rank(values: Column | float) -> NDArray[np.int64]:
+    """
+    Whole numbers in the order of Java's Double.compare: minus zero is below zero.
+
+    >>> np.argsort(rank(np.array([1.0, 0.0, -0.0, -1.0]))).tolist()
+    [3, 2, 1, 0]
+    """
+    bits = np.asarray(values, np.float64).view(np.int64)
+    ranks: NDArray[np.int64] = np.where(bits < 0, bits ^ LONG_MAX, bits)
+    return ranks
 
 
 def to_long(values: Column) -> NDArray[np.int64]:

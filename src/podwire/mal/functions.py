@@ -2,60 +2,42 @@
 The functions of the language, as one table: what each takes and how it is planned.
 
 In: a checked call.  Out: a transform, which turns the family before the dot into the one after.
-Adding a function is adding a row.
+Adding a function is adding a row; an extension's row is called `namespace::name`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
-import numpy as np
-
-from podwire.mal import closure, family
+from podwire.mal import family
+from podwire.mal.closure.check import Use
 from podwire.mal.family import Family
-from podwire.mal.labels import (
-    BOUND,
-    BOUND_MASK,
-    FAILED,
-    NO_BOUND,
-    Ids,
-    Labels,
-    LabelTable,
-    Relabel,
-    project,
-    without_bound,
-)
-from podwire.mal.processes import Processes
+from podwire.mal.step import choose, counter, relabel, scope
+from podwire.mal.step.aggregate import plan_avg, plan_count, plan_extreme, plan_sum
+from podwire.mal.step.arithmetic import plan_negative, plan_safe_div
+from podwire.mal.step.world import Batch, Plan, Step, Transform, World, plan_nothing
 from podwire.mal.text import syntax
 from podwire.mal.weight import weights_of
-
-Batch = Mapping[str, Family]
-"""The families of one collection by metric name; an absent one reads as EMPTY (None)."""
-
-Step = Callable[[Batch], Family | None]
-Transform = Callable[[Family, Batch], Family | None]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What plans share: numbered label sets, the processes that rules name, counted losses."""
-
-    table: LabelTable
-    processes: Processes
-    losses: Counter[str]
 
 
 class Parameter(StrEnum):
     """What an argument must be."""
 
     TEXT = "a text"
+    TEXT_OR_NULL = "a text or null"
     TEXTS = "a list of texts"
     NUMBERS = "a list of numbers"
-    DOWNSAMPLING = "AVG, SUM or SUM_PER_MIN"
-    CLOSURE = "a closure of two parameters"
+    NUMBER = "a number"
+    DURATION = "a duration like 'PT1M'"
+    DOWNSAMPLING = "AVG, SUM, LATEST, SUM_PER_MIN, MAX or MIN"
+    LAYER = "a layer like Layer.GENERAL"
+    DETECT_POINT = "DetectPoint.CLIENT, DetectPoint.SERVER or DetectPoint.PROXY"
+    RETAG = "K8sRetagType.Pod2Service"
+    TIME_UNIT = "a unit like TimeUnit.SECONDS, milliseconds or coarser"
+    CLOSURE = "a closure"
+    CLOSURE_OR_NULL = "a closure or null"
     FAMILY = "a metric"
+    FAMILY_OR_NUMBER = "a metric or a number"
 
 
 class Role(StrEnum):
@@ -67,115 +49,28 @@ class Role(StrEnum):
     HISTOGRAM = "buckets"
     RANKS = "percentiles"
     SCOPE = "what the metric is a metric of"
+    DECORATION = "attributes of services"
     WEIGHT = "values are sums, to be divided by their weights"
 
 
-Plan = Callable[[syntax.Call, World, tuple[Step, ...]], Transform]
+Form = tuple[Parameter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A row of the table; `optional` of the last parameters may be left out."""
+    """A row of the table: every form its arguments can have, and its plan."""
 
-    parameters: tuple[Parameter, ...]
-    plan: Plan
+    forms: tuple[Form, ...]
+    plan: Plan = plan_nothing
     role: Role = Role.NONE
-    optional: int = 0
+    operator: str = ""
+    """The binary operator that a method is another spelling of."""
 
+    use: Use | None = None
+    """What its closure is for."""
 
-def _texts(call: syntax.Call, at: int) -> tuple[str, ...]:
-    argument = call.arguments[at]
-    return argument.items if isinstance(argument, syntax.Texts) else ()
-
-
-def plan_nothing(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
-    """For calls that only say something about the rule."""
-    del call, world, steps
-    return lambda before, _batch: before
-
-
-def plan_sum(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
-    """Labels shrink to those named; samples that become equal add up."""
-    del steps
-    by = _texts(call, 0)
-    groups = project_to(world.table, by)
-    return lambda before, _batch: family.add_up(before, groups(before.ids))
-
-
-def project_to(table: LabelTable, by: tuple[str, ...]) -> Relabel:
-    """The column form of `labels.project`."""
-    plain = tuple(label for label in by if label != BOUND)
-    shrink = table.relabel(("by", plain), partial(project, plain))
-    if BOUND not in by:
-        return lambda ids: shrink(without_bound(ids))
-
-    def shrink_buckets(ids: Ids) -> Ids:
-        shrunk = shrink(ids)
-        return np.where(ids & BOUND_MASK == NO_BOUND, shrunk | table.bound(""), shrunk)
-
-    return shrink_buckets
-
-
-def plan_for_each(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
-    """A closure rewrites the labels, once per element of the list."""
-    del steps
-    elements, body = _texts(call, 0), call.arguments[1]
-    if not isinstance(body, syntax.Closure):
-        raise TypeError(body)
-    function = partial(closure.for_each, elements, body, world.processes)
-    seeing = closure.may_touch(BOUND, elements, body)
-    column = world.table.relabel_seeing if seeing else world.table.relabel
-    return _relabelled(column(call.arguments, function), world)
-
-
-def _relabelled(relabel: Relabel, world: World) -> Transform:
-    def transform(before: Family, _batch: Batch) -> Family | None:
-        ids = relabel(before.ids)
-        world.losses["labels_refused"] += int((ids == FAILED).sum())
-        return family.with_ids(before, ids)
-
-    return transform
-
-
-def plan_histogram(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
-    """Bucket bounds become whole numbers in the label `le`; the values stay."""
-    del steps
-    match call.arguments:
-        case (syntax.Text(key),) if key != BOUND:
-            function = partial(bound_from, key)
-            return _relabelled(world.table.relabel_seeing(("histogram", key), function), world)
-        case _:
-            return _relabelled(world.table.rebound("histogram", truncate_bound), world)
-
-
-def bound_from(key: str, labels: Labels) -> Labels | None:
-    """
-    The number in label `key` becomes the bound.
-
-    >>> bound_from("size", (("size", "1.5"), ("side", "client")))
-    (('side', 'client'), ('le', '1'))
-    """
-    values = dict(labels)
-    if key not in values:
-        return labels
-    text = truncate_bound(values.pop(key))
-    return None if text is None or BOUND in values else (*values.items(), (BOUND, text))
-
-
-def truncate_bound(text: str) -> str | None:
-    """
-    A bound as a whole number, as Java casts it; None for what is no number.
-
-    >>> [truncate_bound(text) for text in ("10000.9", "1.0E7", "Infinity", "+Inf.")]
-    ['10000', '10000000', '9223372036854775807', None]
-    """
-    try:
-        bound = float(text)
-    except ValueError:
-        return None
-    if bound != bound:
-        return None
-    return str(min(int(max(-(2.0**63), min(bound, 2.0**63))), family.LONG_MAX))
+    pairs: bool = False
+    """Whether its only form can be repeated."""
 
 
 def plan_weight(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Transform:
@@ -189,15 +84,68 @@ def plan_weight(call: syntax.Call, world: World, steps: tuple[Step, ...]) -> Tra
 
 
 P = Parameter
+EITHER = ((P.FAMILY_OR_NUMBER,),)
+TAGS = ((P.TEXT, P.TEXT_OR_NULL),)
+PATTERNS = ((P.TEXT, P.TEXT),)
+BY = ((P.TEXTS,),)
+RELATION = (P.DETECT_POINT, P.TEXTS, P.TEXTS, P.LAYER)
+INSTANCES = (P.DETECT_POINT, P.TEXTS, P.TEXTS, P.TEXTS, P.TEXTS, P.LAYER)
+TAIL = (P.TEXT_OR_NULL, P.LAYER, P.TEXT)
 
 FUNCTIONS: Mapping[str, Function] = {
-    "downsampling": Function((P.DOWNSAMPLING,), plan_nothing, Role.DOWNSAMPLING),
-    "forEach": Function((P.TEXTS, P.CLOSURE), plan_for_each),
-    "histogram": Function((P.TEXT,), plan_histogram, Role.HISTOGRAM, optional=1),
-    "histogram_percentile": Function((P.NUMBERS,), plan_nothing, Role.RANKS),
-    "podwire::weight": Function((P.FAMILY,), plan_weight, Role.WEIGHT),
-    "processRelation": Function(
-        (P.TEXT, P.TEXTS, P.TEXTS, P.TEXT, P.TEXT, P.TEXT), plan_nothing, Role.SCOPE
+    "avg": Function(BY, plan_avg, Role.AGGREGATION),
+    "count": Function(BY, plan_count, Role.AGGREGATION),
+    "debugDump": Function(((),)),
+    "decorate": Function(((P.CLOSURE,),), scope.plan_decorate, Role.DECORATION, use=Use.DECORATE),
+    "div": Function(EITHER, operator="/"),
+    "downsampling": Function(((P.DOWNSAMPLING,),), role=Role.DOWNSAMPLING),
+    "endpoint": Function(
+        ((P.TEXTS, P.TEXTS, P.LAYER), (P.TEXTS, P.TEXTS, P.TEXT_OR_NULL, P.LAYER)),
+        scope.plan_scope,
+        Role.SCOPE,
     ),
-    "sum": Function((P.TEXTS,), plan_sum, Role.AGGREGATION),
+    "forEach": Function(((P.TEXTS, P.CLOSURE),), relabel.plan_for_each, use=Use.FOR_EACH),
+    "histogram": Function(
+        ((), (P.TEXT,), (P.TEXT, P.TIME_UNIT)), relabel.plan_histogram, Role.HISTOGRAM
+    ),
+    "histogram_percentile": Function(((P.NUMBERS,),), role=Role.RANKS),
+    "increase": Function(((P.DURATION,),), counter.plan_increase),
+    "instance": Function(
+        (
+            (P.TEXTS, P.TEXTS, P.LAYER),
+            (P.TEXTS, P.TEXT_OR_NULL, P.TEXTS, P.TEXT_OR_NULL, P.LAYER, P.CLOSURE_OR_NULL),
+        ),
+        scope.plan_scope,
+        Role.SCOPE,
+        use=Use.PROPERTIES,
+    ),
+    "irate": Function(((),), counter.plan_irate),
+    "max": Function(BY, plan_extreme("max"), Role.AGGREGATION),
+    "min": Function(BY, plan_extreme("min"), Role.AGGREGATION),
+    "minus": Function(EITHER, operator="-"),
+    "multiply": Function(EITHER, operator="*"),
+    "negative": Function(((),), plan_negative),
+    "plus": Function(EITHER, operator="+"),
+    "podwire::weight": Function(((P.FAMILY,),), plan_weight, Role.WEIGHT),
+    "process": Function(((P.TEXTS, P.TEXTS, P.TEXTS, P.TEXT),), scope.plan_scope, Role.SCOPE),
+    "processRelation": Function(
+        ((P.TEXT, P.TEXTS, P.TEXTS, P.TEXT, P.TEXT, P.TEXT),), scope.plan_scope, Role.SCOPE
+    ),
+    "rate": Function(((P.DURATION,),), counter.plan_rate),
+    "retagByK8sMeta": Function(((P.TEXT, P.RETAG, P.TEXT, P.TEXT),), relabel.plan_retag),
+    "safeDiv": Function(EITHER, plan_safe_div),
+    "service": Function(
+        ((P.TEXTS, P.LAYER), (P.TEXTS, P.TEXT_OR_NULL, P.LAYER)), scope.plan_scope, Role.SCOPE
+    ),
+    "serviceInstanceRelation": Function(
+        (INSTANCES, (*INSTANCES[:-1], *TAIL)), scope.plan_scope, Role.SCOPE
+    ),
+    "serviceRelation": Function((RELATION, (*RELATION[:-1], *TAIL)), scope.plan_scope, Role.SCOPE),
+    "sum": Function(BY, plan_sum, Role.AGGREGATION),
+    "tag": Function(((P.CLOSURE,),), relabel.plan_tag, use=Use.TAG),
+    "tagEqual": Function(TAGS, choose.plan_labels("tagEqual"), pairs=True),
+    "tagMatch": Function(PATTERNS, choose.plan_labels("tagMatch"), pairs=True),
+    "tagNotEqual": Function(TAGS, choose.plan_labels("tagNotEqual"), pairs=True),
+    "tagNotMatch": Function(PATTERNS, choose.plan_labels("tagNotMatch"), pairs=True),
+    **{name: Function(((P.NUMBER,),), choose.plan_values(name)) for name in choose.COMPARISONS},
 }

@@ -12,3 +12,19 @@ class PeerNames(Protocol):
 
     def name_of(self, address: str) -> str | None:
         """`<pod>.<namespace>` or `<service>.<namespace>` for an IP in text; None when unknown."""
+
+
+class PodServices(Protocol):
+    """Says which service a pod is of; `kube` answers from the API server."""
+
+    def service_of(self, pod: str, namespace: str) -> str | None:
+        """`<service>.<namespace>` of the first whose selector is the pod's; None when unknown."""
+
+
+class NoPods:
+    """Outside a cluster no pod is of any service."""
+
+    def service_of(self, pod: str, namespace: str) -> str | None:
+        """None, whatever the pod."""
+        del pod, namespace
+        return None

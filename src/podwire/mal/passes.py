@@ -4,10 +4,10 @@ Rewrites of a rule's tree, each a pure function from tree to tree.
 In: a parsed expression with the expPrefix and expSuffix of its file.  Out: the whole rule's tree.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from podwire.mal.step.arithmetic import calculate
 from podwire.mal.text import syntax
 from podwire.mal.text.parser import HOLE
 from podwire.model.metric import Function
@@ -16,11 +16,22 @@ DOWNSAMPLING = {
     "AVG": Function.AVG,
     "SUM": Function.SUM,
     "SUM_PER_MIN": Function.SUM_PER_MIN,
-    "LATEST": None,
-    "MAX": None,
-    "MIN": None,
+    "LATEST": Function.LATEST,
+    "MAX": Function.MAX,
+    "MIN": Function.MIN,
 }
-"""Words that never name a metric, and how the values of a minute merge (None: not built yet)."""
+"""Words that an expPrefix never follows, and how the values of a minute merge."""
+
+
+def is_scalar(tree: syntax.Node) -> bool:
+    """Whether an expression is a number whatever the batch holds."""
+    match tree:
+        case syntax.Binary(_, left, right):
+            return is_scalar(left) and is_scalar(right)
+        case syntax.Negate(operand):
+            return is_scalar(operand)
+        case _:
+            return isinstance(tree, syntax.Number | syntax.Time)
 
 
 def graft(chain: syntax.Expression, onto: syntax.Expression) -> syntax.Expression:
@@ -116,26 +127,6 @@ def _in_argument(
     rewrite: Callable[[syntax.Expression], syntax.Expression], argument: syntax.Argument
 ) -> syntax.Argument:
     return rewrite(argument) if isinstance(argument, syntax.Expression) else argument
-
-
-def calculate(op: str, left: float, right: float) -> float:
-    """
-    Arithmetic as IEEE 754 has it, division by zero included.
-
-    >>> calculate("/", 1.0, 0.0)
-    inf
-    """
-    match op:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case _ if right:
-            return left / right
-        case _:
-            return math.copysign(math.inf, left) if left else math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,43 +4,100 @@ A checked tree becomes a plan: steps over columns, everything about labels looke
 In: the tree of a rule.  Out: a `Step`, which takes a batch and gives a family or EMPTY (None).
 """
 
-from collections.abc import Callable
-
-import numpy as np
+from functools import partial
+from math import floor
 
 from podwire.mal import family
-from podwire.mal.family import Column, Family
-from podwire.mal.functions import FUNCTIONS, Batch, Step, World
-from podwire.mal.labels import by_name
+from podwire.mal.closure import run
+from podwire.mal.closure.check import Use
+from podwire.mal.closure.touch import may_touch
+from podwire.mal.errors import SampleError
+from podwire.mal.family import Family
+from podwire.mal.functions import FUNCTIONS
+from podwire.mal.labels import BOUND, FAILED, Labels
+from podwire.mal.passes import is_scalar
+from podwire.mal.step.arithmetic import (
+    Scalar,
+    calculate,
+    from_number,
+    joined,
+    negate,
+    with_number,
+)
+from podwire.mal.step.world import Batch, Step, World
 from podwire.mal.text import syntax
 
 
-def plan(tree: syntax.Expression, world: World) -> Step:
-    """The steps of an expression."""
+def plan(tree: syntax.Expression, world: World, kept: syntax.Closure | None = None) -> Step:
+    """The steps of an expression over what a file's filter keeps."""
     match tree:
         case syntax.Metric(name):
-            return lambda batch: batch.get(name)
+            return _plan_metric(name, world, kept)
         case syntax.Call():
-            return _plan_call(tree, world)
+            return _plan_call(tree, world, kept)
         case syntax.Negate(operand):
-            return _scaled(plan(operand, world), np.negative)
-        case syntax.Binary(op, left, syntax.Number(value)):
-            arithmetic = ARITHMETIC[op]
-            return _scaled(plan(left, world), lambda values: arithmetic(values, value))
-        case syntax.Binary(op, syntax.Number(value), right):
-            arithmetic = ARITHMETIC[op]
-            return _scaled(plan(right, world), lambda values: arithmetic(np.float64(value), values))
+            return negate(plan(operand, world, kept))
+        case syntax.Binary(op, left, right) if is_scalar(right):
+            return with_number(op, plan(left, world, kept), plan_scalar(right, world))
+        case syntax.Binary(op, left, right) if is_scalar(left):
+            return from_number(op, plan_scalar(left, world), plan(right, world, kept))
         case syntax.Binary(op, left, right):
-            return _joined(op, plan(left, world), plan(right, world), world)
+            return joined(op, plan(left, world, kept), plan(right, world, kept), world)
         case _:
             raise TypeError(f"not checked: {tree!r}")
 
 
-def _plan_call(call: syntax.Call, world: World) -> Step:
-    before = plan(call.target, world)
+def plan_scalar(tree: syntax.Expression, world: World) -> Scalar:
+    """A number that is known when the batch is there."""
+    match tree:
+        case syntax.Number(value):
+            return lambda _batch: value
+        case syntax.Negate(operand):
+            number = plan_scalar(operand, world)
+            return lambda batch: -number(batch)
+        case syntax.Binary(op, left, right):
+            one, other = plan_scalar(left, world), plan_scalar(right, world)
+            return lambda batch: calculate(op, one(batch), other(batch))
+        case _:
+            return lambda _batch: float(floor(world.clock()))
+
+
+def _plan_metric(name: str, world: World, kept: syntax.Closure | None) -> Step:
+    if kept is None:
+        return lambda batch: batch.get(name)
+    column = (
+        world.table.relabel_seeing
+        if may_touch(BOUND, (), kept, Use.FILTER)
+        else world.table.relabel
+    )
+    passes = column(("filter", kept), partial(_passing, kept, world))
+
+    def step(batch: Batch) -> Family | None:
+        given = batch.get(name)
+        return None if given is None else family.select(given, passes(given.ids) != FAILED)
+
+    return step
+
+
+def _passing(kept: syntax.Closure, world: World, labels: Labels) -> Labels | None:
+    """A sample that the filter cannot judge does not pass."""
+    try:
+        return labels if run.keep(kept, world.processes, labels) else None
+    except SampleError:
+        world.losses["filter_failed"] += 1
+        return None
+
+
+def _plan_call(call: syntax.Call, world: World, kept: syntax.Closure | None) -> Step:
+    function = FUNCTIONS[call.title]
+    if function.operator:
+        (argument,) = call.arguments
+        if isinstance(argument, syntax.Expression):
+            return plan(syntax.Binary(function.operator, call.target, argument), world, kept)
+    before = plan(call.target, world, kept)
     families = (each for each in call.arguments if isinstance(each, syntax.Expression))
-    steps = tuple(plan(each, world) for each in families)
-    transform = FUNCTIONS[call.title].plan(call, world, steps)
+    steps = tuple(plan(each, world, kept) for each in families if _is_read(each))
+    transform = function.plan(call, world, steps)
 
     def step(batch: Batch) -> Family | None:
         given = before(batch)
@@ -49,40 +106,6 @@ def _plan_call(call: syntax.Call, world: World) -> Step:
     return step
 
 
-ARITHMETIC: dict[str, Callable[..., Column]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-}
-
-EITHER_EMPTY: dict[str, Callable[[Family | None, Family | None], Family | None]] = {
-    "+": lambda left, right: left or right,
-    "-": lambda left, right: left or (family.scale(right, -1.0) if right else None),
-    "*": lambda _left, _right: None,
-    "/": lambda left, _right: family.with_values(left, left.values / 0.0) if left else None,
-}
-"""What an operator makes of two families of which at least one is EMPTY."""
-
-
-def _scaled(before: Step, arithmetic: Callable[[Column], Column]) -> Step:
-    def step(batch: Batch) -> Family | None:
-        given = before(batch)
-        return None if given is None else family.with_values(given, arithmetic(given.values))
-
-    return step
-
-
-def _joined(op: str, left: Step, right: Step, world: World) -> Step:
-    """Each left sample with the first right sample of equal labels; others are dropped."""
-    canonical = world.table.relabel("by_name", by_name)
-
-    def step(batch: Batch) -> Family | None:
-        one, other = left(batch), right(batch)
-        if one is None or other is None:
-            return EITHER_EMPTY[op](one, other)
-        at, matched = family.first_of(canonical(other.ids), canonical(one.ids))
-        values = np.where(matched, ARITHMETIC[op](one.values, other.values[at]), np.nan)
-        return family.build(one.ids, values)
-
-    return step
+def _is_read(argument: syntax.Expression) -> bool:
+    """Numbers and the words of `downsampling` are no families."""
+    return not is_scalar(argument)

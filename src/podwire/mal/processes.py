@@ -6,7 +6,7 @@ In: the reporter's service and instance, an address, and who knows names.  Out: 
 
 from collections.abc import Callable
 
-from podwire.mal.names import PeerNames
+from podwire.mal.names import NoPods, PeerNames, PodServices
 from podwire.model import identity
 from podwire.model.process import UNKNOWN_LOCAL, UNKNOWN_REMOTE, Entity
 
@@ -18,8 +18,10 @@ class AddressError(Exception):
 class Processes:
     """Virtual processes by id; each belongs to the service and instance of its reporter."""
 
-    def __init__(self, names: PeerNames) -> None:
+    def __init__(self, names: PeerNames, pods: PodServices | None = None) -> None:
         self._names = names
+        self._pods = pods or NoPods()
+        self._services: dict[tuple[str, str], str | None] = {}
         self._answers: dict[str, str | None] = {}
         self._virtual: dict[str, Entity] = {}
 
@@ -49,18 +51,43 @@ class Processes:
         self._virtual[process_id] = entity
         return process_id
 
+    def service_of(self, pod: str, namespace: str) -> str:
+        """`<service>.<namespace>` of a pod; empty when unknown."""
+        key = pod, namespace
+        if key not in self._services:
+            self._services[key] = self._pods.service_of(pod, namespace)
+        return self._services[key] or ""
+
     def renamed(self) -> bool:
-        """Whether any address is called otherwise than when it was asked for."""
-        return any(self._names.name_of(host) != name for host, name in self._answers.items())
+        """Whether any address or pod is called otherwise than when it was asked for."""
+        return any(
+            self._names.name_of(host) != name for host, name in self._answers.items()
+        ) or any(self._pods.service_of(*pod) != name for pod, name in self._services.items())
 
     def clear(self) -> None:
+        self._services.clear()
         self._answers.clear()
         self._virtual.clear()
 
 
+class Mocked(Processes):
+    """The world of a rule's test: one process, and a service for every pod."""
+
+    def named(self, service: str | None, instance: str | None, name: str | None) -> str:
+        del service, instance, name
+        return "mock-process-id"
+
+    def remote(self, service: str | None, instance: str | None, address: str | None) -> str:
+        del address
+        return self.named(service, instance, None)
+
+    def service_of(self, pod: str, namespace: str) -> str:
+        return f"{pod}.{namespace}"
+
+
 INVOCATIONS: dict[tuple[str, str], tuple[int, Callable[..., str]]] = {
-    ("ProcessRegistry", "generateVirtualLocalProcess"): (2, Processes.local),
-    ("ProcessRegistry", "generateVirtualProcess"): (3, Processes.named),
-    ("ProcessRegistry", "generateVirtualRemoteProcess"): (3, Processes.remote),
+    ("ProcessRegistry", "generateVirtualLocalProcess"): (2, lambda known, *of: known.local(*of)),
+    ("ProcessRegistry", "generateVirtualProcess"): (3, lambda known, *of: known.named(*of)),
+    ("ProcessRegistry", "generateVirtualRemoteProcess"): (3, lambda known, *of: known.remote(*of)),
 }
 """What a closure may call, with the number of its arguments."""

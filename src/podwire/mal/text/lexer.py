@@ -2,6 +2,7 @@
 Rule text becomes tokens.
 
 In: a `Source`.  Out: its tokens, comments and blanks left out, an end token last.
+Characters that no word begins with are left out too, as SkyWalking does; `strays` names them.
 """
 
 import re
@@ -17,21 +18,28 @@ class Kind(StrEnum):
     NAME = "name"
     NUMBER = "number"
     STRING = "string"
+    REGEX = "regular expression"
     SIGN = "sign"
+    STRAY = "stray"
     END = "end of text"
 
 
 PATTERNS = (
     ("blank", r"\s+"),
     ("comment", r"//[^\n]*|/\*.*?\*/"),
-    (Kind.NUMBER, r"\d+(?:\.\d+)?"),
+    (Kind.NUMBER, r"[0-9]+(?:\.[0-9]+)?"),
     (Kind.STRING, r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""),
     (Kind.NAME, r"[A-Za-z_][A-Za-z0-9_]*"),
-    (Kind.SIGN, r"->|::|==|!=|&&|\|\||[-+*/!=.,()\[\]{};]"),
+    (Kind.SIGN, r"->|::|==|!=|>=|<=|=~|&&|\|\||\?\.|\?:|[-+*/!=<>.,()\[\]{};:?]"),
+    (Kind.STRAY, r"."),
 )
 """The first pattern that matches wins."""
 
 TOKEN = re.compile("|".join(f"(?P<{kind.split()[0]}>{p})" for kind, p in PATTERNS), re.S)
+
+REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/")
+BEFORE_REGEX = frozenset({"=~", "(", ","})
+"""After these signs a slash begins a regular expression; nothing can be divided there."""
 
 ESCAPES = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'"}
 """Any other escape keeps its backslash."""
@@ -55,24 +63,52 @@ def lex(source: Source) -> tuple[Token, ...]:
 
     >>> [token.text for token in lex(Source("a.sum(['b']) // all"))]
     ['a', '.', 'sum', '(', '[', "'b'", ']', ')', '']
+    >>> [token.text for token in lex(Source("a =~ /b+/ $"))]
+    ['a', '=~', '/b+/', '']
     """
-    tokens = []
+    return tuple(token for token in _tokens(source) if token.kind is not Kind.STRAY)
+
+
+def strays(source: Source) -> tuple[Token, ...]:
+    """
+    The characters that `lex` left out although they are no blanks.
+
+    >>> [token.text for token in strays(Source("a.b() $"))]
+    ['$']
+    """
+    return tuple(token for token in _tokens(source) if token.kind is Kind.STRAY)
+
+
+def _tokens(source: Source) -> list[Token]:
+    tokens: list[Token] = []
     position = 0
     while position < len(source.text):
-        match = TOKEN.match(source.text, position)
-        if match is None:
-            raise _stray(source, position)
-        span = Span(source, position, match.end())
-        if match.lastgroup not in ("blank", "comment"):
-            tokens.append(Token(Kind(match.lastgroup or ""), match.group(), span))
-        position = match.end()
-    return (*tokens, Token(Kind.END, "", Span(source, position, position)))
+        before = tokens[-1].text if tokens else ""
+        kind, end = _word(source.text, position, is_regex=before in BEFORE_REGEX)
+        if kind not in ("blank", "comment"):
+            span = Span(source, position, end)
+            tokens.append(Token(Kind(kind), source.text[position:end], span))
+            if tokens[-1].text in ("'", '"'):
+                raise RuleError("a string is not closed", span)
+        position = end
+    tokens.append(Token(Kind.END, "", Span(source, position, position)))
+    return tokens
 
 
-def _stray(source: Source, position: int) -> RuleError:
-    character = source.text[position]
-    message = "a string is not closed" if character in "'\"" else f"stray {character!r}"
-    return RuleError(message, Span(source, position, position + 1))
+def _word(text: str, position: int, *, is_regex: bool) -> tuple[str, int]:
+    if (
+        is_regex
+        and text.startswith("/", position)
+        and text[position + 1 : position + 2] not in "/*"
+    ):
+        found = REGEX.match(text, position)
+        if found is not None:
+            return Kind.REGEX, found.end()
+    match = TOKEN.match(text, position)
+    if match is None or match.lastgroup is None:
+        raise ValueError(f"no word at {position}")  # the last pattern matches anything
+    names = {"regular": Kind.REGEX, "end": Kind.END}
+    return names.get(match.lastgroup, match.lastgroup), match.end()
 
 
 def unquote(text: str) -> str:

@@ -27,6 +27,11 @@ class Number(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Time(Node):
+    """`time()`: the clock in whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Metric(Node):
     """The family of this name in the batch."""
 
@@ -60,7 +65,7 @@ class Call(Node):
         return f"{self.namespace}::{self.name}" if self.namespace else self.name
 
 
-Expression = Number | Metric | Negate | Binary | Call
+Expression = Number | Time | Metric | Negate | Binary | Call
 
 
 # What only an argument can be.
@@ -86,6 +91,8 @@ class Enum(Node):
 
 @dataclass(frozen=True, slots=True)
 class Closure(Node):
+    """`{ parameters -> body }`; a body that is one bare condition is one `Discard`."""
+
     parameters: tuple[str, ...]
     body: tuple["Statement", ...]
 
@@ -109,16 +116,32 @@ class Null(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Interpolation(Node):
+    """`'a ${tags.b} c'`: texts and values in turn."""
+
+    parts: tuple["Value", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Map(Node):
+    """`['key': value]`."""
+
+    keys: tuple[str, ...]
+    values: tuple["Value", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Name(Node):
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Member(Node):
-    """`tags.name`."""
+    """`tags.name`, `tags?.name`."""
 
     target: "Value"
     name: str
+    safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +153,43 @@ class Index(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Invoke(Node):
-    """`Owner.name(arguments)`: a function of a known owner."""
+class Method(Node):
+    """`target.name(arguments)`; with `?.` nothing is called on null."""
 
-    owner: str
+    target: "Value"
     name: str
     arguments: tuple["Value", ...] = ()
+    safe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Infix(Node):
+    """Arithmetic, `?:`, and in conditions comparisons, `&&` and `||`."""
+
     op: str
     left: "Value"
     right: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Find(Node):
+    """`value =~ /pattern/`: the first match with its groups, or null."""
+
+    value: "Value"
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class In(Node):
+    """`value in ['a', 'b']`."""
+
+    value: "Value"
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minus(Node):
+    operand: "Value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +197,35 @@ class Not(Node):
     operand: "Value"
 
 
-Value = Text | Truth | Null | Name | Member | Index | Invoke | Infix | Not
+@dataclass(frozen=True, slots=True)
+class Ternary(Node):
+    """`condition ? then : otherwise`; the condition is a comparison or a value."""
+
+    condition: "Value"
+    then: "Value"
+    otherwise: "Value"
+
+
+Atom = Text | Truth | Null | Number | Interpolation | Map | Name
+Value = Atom | Member | Index | Method | Infix | Find | In | Minus | Not | Ternary
 Argument = Expression | Texts | Numbers | Enum | Closure | Text | Truth | Null
+
+COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
+LOGIC = ("&&", "||")
+
+
+def is_condition(value: Value) -> bool:
+    """
+    Whether it can only stand where a condition can.
+
+    >>> is_condition(Infix("==", Name("a"), Null())), is_condition(Name("a"))
+    (True, False)
+    """
+    match value:
+        case Infix(op):
+            return op in COMPARISONS or op in LOGIC
+        case _:
+            return isinstance(value, Not | In)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +242,7 @@ class Return(Node):
 
 @dataclass(frozen=True, slots=True)
 class Declare(Node):
-    """`String name = value`; `type` is `String` or `def`."""
+    """`String name = value`; `type` is `def`, a class of java.lang or an array of one."""
 
     type: str
     name: str
@@ -183,7 +257,7 @@ class Assign(Node):
 
 @dataclass(frozen=True, slots=True)
 class Discard(Node):
-    """A value computed for what computing it does."""
+    """A value computed for what computing it does, or the answer of a condition's closure."""
 
     value: Value
 
