@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ariadne import ScalarType, load_schema_from_path, make_executable_schema
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -23,7 +23,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from podwire.model.metric import Metric
-from podwire.query import limit
 from podwire.query.answer import (
     continuous,
     dashboard,
@@ -39,7 +38,9 @@ from podwire.query.answer import (
     value,
 )
 from podwire.query.context import Context
+from podwire.query.document import Documents
 from podwire.query.load import PointLoader
+from podwire.query.plain import Executor
 from podwire.query.question import NoQuestion, Question, read
 from podwire.query.source import Source
 from podwire.query.traffic import Traffic
@@ -114,6 +115,8 @@ def application(
 def _graphql(
     executable: GraphQLSchema, context: Callable[[], Context], traffic: Traffic
 ) -> Callable[[Request], Awaitable[Response]]:
+    documents = Documents(executable)
+
     async def answer(request: Request) -> Response:
         with traffic.asked():
             try:
@@ -121,7 +124,7 @@ def _graphql(
             except NoQuestion as error:
                 traffic.refused(error.reason)
                 return _json({"errors": [{"message": str(error)}]}, error.status)
-            result = await _execute(executable, question, context())
+            result = await _execute(executable, documents, question, context())
             if result.errors:
                 traffic.failed()
             return _json(_shape(result))
@@ -129,23 +132,20 @@ def _graphql(
     return answer
 
 
-async def _execute(schema: GraphQLSchema, question: Question, context: Context) -> ExecutionResult:
+async def _execute(
+    schema: GraphQLSchema, documents: Documents, question: Question, context: Context
+) -> ExecutionResult:
     """The data, the errors, or both."""
-    try:
-        document = limit.read(question.query)
-    except limit.TooMuch as error:
-        return ExecutionResult(None, [GraphQLError(str(error))])
-    except GraphQLError as error:
-        return ExecutionResult(None, [error])
-    errors = validate(schema, document, max_errors=5)
-    if errors:
-        return ExecutionResult(None, errors)
+    document = documents.read(question.query)
+    if not isinstance(document, DocumentNode):
+        return ExecutionResult(None, list(document))
     result = execute(
         schema,
         document,
         context_value=context,
         variable_values=question.variables,
         operation_name=question.operation,
+        executor_class=Executor,
     )
     return await result if isawaitable(result) else result
 

@@ -15,6 +15,7 @@ from podwire.query.mqe.parse import parse
 from podwire.query.mqe.result import Result, Row, failed
 from podwire.query.mqe.text import number
 from podwire.query.mqe.value import HISTOGRAMS, LABELLED
+from podwire.query.plain import Plain
 
 query = QueryType()
 
@@ -63,17 +64,19 @@ def shape(result: Result) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
+    values = [
+        {
+            "id": value.id,
+            "owner": value.owner,
+            "value": number(value.number),
+            "traceID": value.trace_id,
+        }
+        for value in row.values
+    ]
+    is_owned = any(value.owner is not None for value in row.values)
     return {
         "metric": {"labels": [{"key": key, "value": value} for key, value in row.labels]},
-        "values": [
-            {
-                "id": value.id,
-                "owner": value.owner,
-                "value": number(value.number),
-                "traceID": value.trace_id,
-            }
-            for value in row.values
-        ],
+        "values": values if is_owned else Plain(values),
     }
 
 

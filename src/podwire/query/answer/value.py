@@ -18,6 +18,7 @@ from podwire.query.known import series
 from podwire.query.mqe.evaluate import alternatives
 from podwire.query.mqe.result import Row, Value
 from podwire.query.mqe.value import HISTOGRAMS, merge, number_of_bound
+from podwire.query.plain import Plain
 from podwire.query.ranking import ranked
 
 query = QueryType()
@@ -48,12 +49,11 @@ def _whole(value: Value) -> int:
 
 def _points(row: Row | None, times: Buckets) -> Shape:
     values = row.values if row else [Value(None, str(s * 1000)) for s in times.starts_s]
-    return {
-        "values": [
-            {"id": each.id, "value": _whole(each), "isEmptyValue": each.number is None}
-            for each in values
-        ]
-    }
+    points = (
+        {"id": each.id, "value": _whole(each), "isEmptyValue": each.number is None}
+        for each in values
+    )
+    return {"values": Plain(points)}
 
 
 def _average(row: Row | None) -> int | None:

@@ -6,7 +6,7 @@ result may carry an error and still its rows: that is how SkyWalking answers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 Labels = tuple[tuple[str, str], ...]
@@ -72,16 +72,13 @@ def single(number: float | None, *, is_condition: bool = False) -> Result:
 
 def each_number(rows: Iterable[Row], change: Callable[[float], float]) -> tuple[Row, ...]:
     """The rows with every number that is there changed."""
-    return tuple(
-        replace(
-            row,
-            values=tuple(
-                value if value.number is None else replace(value, number=change(value.number))
-                for value in row.values
-            ),
-        )
-        for row in rows
-    )
+    return tuple(Row(row.labels, tuple(_changed(e, change) for e in row.values)) for row in rows)
+
+
+def _changed(value: Value, change: Callable[[float], float]) -> Value:
+    if value.number is None:
+        return value
+    return Value(change(value.number), value.id, value.owner, value.trace_id)
 
 
 def has_numbers(result: Result) -> bool:

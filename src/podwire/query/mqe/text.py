@@ -19,6 +19,8 @@ def number(value: float | None) -> str | None:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    if value and abs(value) < 2**53 and value.is_integer():
+        return str(int(value))
     if abs(value) == 0.0005:  # a JDK 17 rounds it down, though its binary value is above the half
         value = math.copysign(0.0, value)
     rounded = Decimal(value).quantize(Decimal("0.001"), ROUND_HALF_EVEN, WIDE)
