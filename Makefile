@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench exact docs lock clean
+.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench bench-capture churn exact docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,15 @@ bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@./setup.sh demo >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-capture: .venv/ready ## what measuring costs, in alternating runs (ARGS=--quick takes a minute)
+	@./setup.sh demo >&2
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@$(BIN)/python -m bench.capture $(ARGS)
+
+churn: .venv/ready ## ten minutes of short-lived processes: what the agent holds (ARGS='--seconds 60')
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@$(BIN)/python -m bench.churn $(ARGS)
 
 exact: .venv/ready ## play every case of the exactness table and write docs/exactness.md
 	@./setup.sh demo exact >&2

@@ -1,16 +1,14 @@
 """`make bench`: every figure, from one run, as a table."""
 
 import argparse
-import os
-import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import ingest, kernel, mal, query, whole
+from bench.machine import machine
 from bench.row import Row
 
 SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
@@ -20,20 +18,6 @@ SECTIONS: dict[str, Callable[[str], Sequence[Row]]] = {
     "mal": lambda _: mal.rows(),
     "query": query.rows,
 }
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    model = next(
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    )
-    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return (
-        f"{os.cpu_count()} cores ({model}), {memory_gb:.0f} GB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}"
-    )
 
 
 def main() -> None:

@@ -7,14 +7,12 @@ In: traffic of two watched processes, and system calls of one that nobody watche
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from bench.account import STATISTICS, run_time, statistics
 from bench.row import Row
 from bench.stage import free_port
 from podwire.capture import Kernel
 
-STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 EXCHANGES_PER_S, SECONDS = 2000.0, 3.0
 CALLS = 300_000
 
@@ -32,37 +30,8 @@ print(time.perf_counter() - start_s)
 
 def rows() -> list[Row]:
     """Both kinds of cost, and what a stranger feels of them."""
-    with _statistics():
+    with statistics():
         return [*_exchange(), *_stranger()]
-
-
-@contextmanager
-def _statistics() -> Iterator[None]:
-    before = STATS.read_text()
-    STATS.write_text("1")
-    try:
-        yield
-    finally:
-        STATS.write_text(before)
-
-
-def _run_time() -> tuple[int, int]:
-    """Nanoseconds and runs of every BPF program that this process holds."""
-    time_ns = runs = 0
-    for entry in Path("/proc/self/fdinfo").iterdir():
-        words = dict(
-            line.split(":", 1) for line in _text(entry).splitlines() if line.startswith("run_")
-        )
-        time_ns += int(words.get("run_time_ns", 0))
-        runs += int(words.get("run_cnt", 0))
-    return time_ns, runs
-
-
-def _text(entry: Path) -> str:
-    try:
-        return entry.read_text()
-    except FileNotFoundError:  # the descriptor of the listing itself
-        return ""
 
 
 def _exchange() -> Iterator[Row]:
@@ -79,10 +48,10 @@ def _exchange() -> Iterator[Row]:
             stdout=subprocess.PIPE,
         ) as client:
             kernel.watch([server.pid, client.pid])
-            before_ns, _ = _run_time()
+            before_ns, _ = run_time()
             assert client.stdout
             sent = int(client.stdout.read())
-        spent_ns = _run_time()[0] - before_ns
+        spent_ns = run_time()[0] - before_ns
         assert sum(flow.http.requests for flow in kernel.drain() if flow.http) == 2 * sent
     finally:
         kernel.close()
@@ -102,12 +71,12 @@ def _stranger() -> Iterator[Row]:
         kernel = Kernel()
         try:
             kernel.watch([1])  # not this process: children of a watched one are watched
-            before_ns, _ = _run_time()
+            before_ns, _ = run_time()
             _calls(call)
-            spent_ns = _run_time()[0] - before_ns
-            STATS.write_text("0")  # its own clock reading is not our cost
+            spent_ns = run_time()[0] - before_ns
+            STATISTICS.write_text("0")  # its own clock reading is not our cost
             felt_s = _best(call)
-            STATS.write_text("1")
+            STATISTICS.write_text("1")
         finally:
             kernel.close()
         yield Row(f"BPF time per unrelated {call}()", f"{spent_ns / CALLS:,.0f} ns", note)
