@@ -12,6 +12,8 @@ from podwire.cli.demo import demo
 from podwire.cli.doctor import doctor
 from podwire.cli.mal import app as mal
 from podwire.cli.metrics import metrics
+from podwire.cli.record import record
+from podwire.cli.replay import replay
 from podwire.cli.request import request
 from podwire.cli.requests import requests
 from podwire.cli.task import app as task
@@ -37,6 +39,8 @@ app.command(rich_help_panel=RUN)(backend)
 app.command(rich_help_panel=RUN)(agent)
 app.command(rich_help_panel=RUN)(doctor)
 app.add_typer(mal, name="mal", rich_help_panel=RUN)
+app.command(rich_help_panel=RUN)(record)
+app.command(rich_help_panel=RUN)(replay)
 app.add_typer(task, name="task", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(topology)
 app.command(rich_help_panel=ASK)(metrics)
