@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
+from itertools import permutations
 from random import Random
 
 import numpy as np
@@ -191,6 +192,18 @@ def test_averages_give_back_exact_sums(
     counts = sum(count for _, count, _ in operations)
     times_ns = sum(time_ns for _, _, time_ns in operations)
     assert (times_ns, counts) == merged(partials, "client_read_avg_exe_time")
+
+
+def test_averages_find_their_counts_in_any_order_of_labels() -> None:
+    """Each of many edges words its labels in an order of its own, twice."""
+    meters: list[Meter] = []
+    for turn, order in enumerate(permutations(labels(("server_process_id", "p0")))):
+        of = tuple((name, f"p{turn}" if value == "p0" else value) for name, value in order)
+        meters.append(single("client_read_exe_time_counter", 7.0, of))
+        meters.append(single("client_read_counts_counter", 3.0, of[::-1]))
+    partials = network_profiling().analyze(report(*meters)).partials
+
+    assert (120 * 21, 120 * 3) == merged(partials, "client_read_avg_exe_time")
 
 
 def test_labels_beside_the_bound_keep_their_histograms_apart() -> None:

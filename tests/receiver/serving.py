@@ -1,23 +1,29 @@
 """A served backend whose storage and rules are fakes at their seams: what is tested is the wire."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import grpc
 from bench.stage import free_port
+from google.protobuf.message import DecodeError
 
-from podwire.model.meter import Collection, Single
-from podwire.model.metric import Partial, Relation, Side
+from podwire.model.meter import Single
+from podwire.model.metric import Partial, Relation
 from podwire.model.policy import Policy
 from podwire.model.process import ProcessRecord, Sighting
 from podwire.model.record import SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.trace import Span, SpanEvent
+from podwire.receiver.analysis import Pieces
 from podwire.receiver.log import LogRule
 from podwire.receiver.server import serve
 from podwire.receiver.sink import Sink
 from podwire.receiver.tally import Tally
+from podwire.wire.error import Malformed
+from podwire.wire.gen.skywalking.meter_pb2 import MeterDataCollection
+from podwire.wire.meter import collection_of
 
 NOW_MS = 1_700_000_000_000
 TASK = NetworkTask(
@@ -32,7 +38,7 @@ class Memory:
     reported: list[ProcessRecord] = field(default_factory=list)
     pinged: list[ProcessRecord] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
-    partials: list[Partial] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     written: list[NetworkTask] = field(default_factory=list)
     known: list[Policy] = field(default_factory=list)
@@ -54,7 +60,10 @@ class Memory:
         self.seen += sightings
 
     async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
-        self.partials += partials
+        self.relations += relations
+
+    async def add_pieces(self, pieces: Pieces, relations: Sequence[Relation]) -> None:
+        self.values += pieces
         self.relations += relations
 
     async def tasks_of_agent(
@@ -80,20 +89,33 @@ class Memory:
 
 
 @dataclass
-class OnePartial:
-    """What the rules of the test make of a collection: its first value as a total."""
+class FirstValues:
+    """What the rules of the test make of collections: the first value of each."""
 
-    partials: Sequence[Partial]
+    pieces: Sequence[float]
+    tally: Mapping[str, int]
     relations: Sequence[Relation] = ()
     virtual: Sequence[ProcessRecord] = ()
 
 
 class FirstValue:
-    """An analyzer whose only rule keeps the first single value."""
+    """An analyzer whose only rule keeps the first single value of each collection in time."""
 
-    def analyze(self, collection: Collection) -> OnePartial:
-        value = next(meter.value for meter in collection.meters if isinstance(meter, Single))
-        return OnePartial([Partial("m", "e", Side.CLIENT, 0, total=int(value))])
+    def admit(self, messages: Sequence[bytes], *, since_ms: int, until_ms: int) -> FirstValues:
+        values, tally = [], Counter[str]()
+        for message in messages:
+            try:
+                collection = collection_of(MeterDataCollection.FromString(message).meterData)
+            except (DecodeError, Malformed):
+                tally["meter_refused_malformed_total"] += 1
+                continue
+            if since_ms <= collection.timestamp_ms <= until_ms:
+                meters = collection.meters
+                values += [meter.value for meter in meters if isinstance(meter, Single)][:1]
+                tally["meter_total"] += len(meters)
+            else:
+                tally["meter_refused_time_total"] += 1
+        return FirstValues(values, tally)
 
 
 class OneName:

@@ -171,15 +171,21 @@ class Analyzer:
         self._refresh()
         return self._analyze(self._reader.take(collection))
 
-    def admit(self, messages: Sequence[bytes], window: Window = ALWAYS) -> Analysis:
+    def admit(
+        self,
+        messages: Sequence[bytes],
+        *,
+        since_ms: int = ALWAYS.since_ms,
+        until_ms: int = ALWAYS.until_ms,
+    ) -> Analysis:
         """
         Every rule over serialized collections, as if each had come alone, in this order.
 
-        What is malformed or stamped outside the window is refused and counted; so is a meter that
+        What is malformed or stamped out of these times is refused and counted; so is a meter that
         breaks a limit, without its neighbours.
         """
         self._refresh()
-        return self._analyze(self._reader.scan(messages, window))
+        return self._analyze(self._reader.scan(messages, Window(since_ms, until_ms)))
 
     def _analyze(self, reading: Reading) -> Analysis:
         now_s = self._age_s()
@@ -198,6 +204,7 @@ class Analyzer:
         fresh = [each for each in self._first_sightings(sightings) if each[0].is_relation]
         newest_ms = int(reading.times_ms.max(initial=0))
         relations = tuple(dict.fromkeys(edge.seen(minute * 60) for edge, minute in fresh))
+        reading.tally["partial_total"] += sum(len(piece.rows) for piece, _ in pieces)
         return Analysis(pieces, relations, self._virtual(fresh, newest_ms), reading.tally)
 
     def _first_sightings(self, sightings: Sequence[Sightings]) -> Iterator[tuple[Edge, int]]:

@@ -32,7 +32,7 @@ from podwire.mal.shape import Kind, Shape
 from podwire.mal.step.scope import Scoped, describe
 from podwire.mal.step.world import World
 from podwire.mal.subject import Subject
-from podwire.model.metric import AVERAGES, Function, Relation, Scope
+from podwire.model.metric import AVERAGES, MERGES, Function, Merge, Relation, Scope
 from podwire.native import group
 
 MINUTE_MS = 60_000
@@ -205,7 +205,10 @@ class Emitter:
             times_ms,
             kind is not Kind.SINGLE,
         )
-        yield from _by_minute(whole)
+        if MERGES[self.rule.metric.function] is Merge.LATEST:
+            yield from _apart(whole, collection_of(result.ids))  # one replaces the other whole
+        else:
+            yield from _apart(whole, times_ms // MINUTE_MS)
 
     def _choose(
         self, kind: Kind, result: Family, edges: Ids, rows: Ids
@@ -234,21 +237,19 @@ class Emitter:
         return to_long(result.weights)
 
 
-def _by_minute(whole: Piece) -> Iterator[Piece]:
-    minutes = whole.times_ms // MINUTE_MS
-    several = np.unique(minutes) if minutes[0] != minutes[-1] or np.ptp(minutes) else minutes[:1]
-    if len(several) == 1:
-        yield replace(whole, minute_s=int(several[0]) * 60)
-        return
-    for minute in several.tolist():
-        mine = minutes == minute
+def _apart(whole: Piece, marks: Ids) -> Iterator[Piece]:
+    """A piece for each mark; samples of one mark are of one minute."""
+    several = marks[:1] if (marks == marks[0]).all() else np.unique(marks)
+    for mark in several.tolist():
+        mine = slice(None) if len(several) == 1 else marks == mark
+        times_ms = whole.times_ms[mine]
         yield replace(
             whole,
-            minute_s=minute * 60,
+            minute_s=int(times_ms[0]) // MINUTE_MS * 60,
             rows=whole.rows[mine],
             totals=whole.totals[mine],
             counts=None if whole.counts is None else whole.counts[mine],
-            times_ms=whole.times_ms[mine],
+            times_ms=times_ms,
         )
 
 

@@ -179,12 +179,12 @@ class LabelTable:
         return self._values[numbers]
 
     def shapes(self, ids: Ids) -> Ids:
-        """A number for the names of the labels of each plain set."""
+        """A number for the names of the labels of each plain set, whatever their order."""
         return self._shape_of(plain_of(ids))
 
     def restricted(self, shape: int, ids: Ids) -> Ids:
         """
-        The sets cut down to the names of a shape, bounds kept; FAILED where one is missing.
+        The sets cut down to the names of a shape, in their order; FAILED where one is missing.
 
         Shapes come with what is reported, so what is known of them goes when the table is cleared.
         """
@@ -199,7 +199,7 @@ class LabelTable:
         return numbers(plain_of(ids)) | (ids & _BESIDE_PLAIN)
 
     def _shape_number(self, number: int) -> int:
-        names = tuple(name for name, _ in self._plains[number])
+        names = tuple(sorted(name for name, _ in self._plains[number]))
         known = self._shape.setdefault(names, len(self._shapes))
         if known == len(self._shapes):
             self._shapes.append(names)

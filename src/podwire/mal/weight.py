@@ -9,7 +9,15 @@ apart.
 import numpy as np
 
 from podwire.mal.family import Column, Family, total
-from podwire.mal.labels import BOUND_MASK, FAILED, NO_BOUND, Ids, LabelTable, without_bound
+from podwire.mal.labels import (
+    BOUND_MASK,
+    FAILED,
+    NO_BOUND,
+    Ids,
+    LabelTable,
+    by_name,
+    without_bound,
+)
 from podwire.native import group
 
 SHAPES_LIMIT = 16
@@ -21,6 +29,7 @@ def weights_of(table: LabelTable, averages: Family, counts: Family | None) -> Co
     weights = np.zeros(len(averages.ids))
     if counts is None:
         return weights
+    wanted = table.relabel("by_name", by_name)(averages.ids)
     bounded = averages.ids & BOUND_MASK != NO_BOUND
     kinds = table.shapes(averages.ids) * 2 + bounded
     several, sizes = np.unique(kinds, return_counts=True)
@@ -31,7 +40,7 @@ def weights_of(table: LabelTable, averages: Family, counts: Family | None) -> Co
             parts = np.where(counts.ids & BOUND_MASK == NO_BOUND, FAILED, parts)
         else:
             parts = np.where(parts == FAILED, FAILED, without_bound(parts))
-        weights[places] = _totals(averages.ids[places], parts, counts.values)
+        weights[places] = _totals(wanted[places], parts, counts.values)
     return weights
 
 

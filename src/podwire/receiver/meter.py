@@ -1,74 +1,73 @@
 """
 MeterReportService: numbers from agents become partials (contract 1.6, 5.1).
 
-In: `collectBatch` (one input a message) and `collect` (one input a stream).  Out: MAL, then `Sink`.
-A report that is malformed or stamped outside the window that storage keeps is refused and counted;
-the ones around it are not touched.
+In: `collectBatch` (one input a message) and `collect` (one input a stream), as bytes.  Out: the
+intake. The answer comes when everything that was sent is with the sink.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from asyncio import Future
+from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from podwire.receiver.analysis import Analyzer
-from podwire.receiver.sink import Sink
+from podwire.receiver.intake import Intake
 from podwire.receiver.tally import Tally
-from podwire.wire.error import Malformed
-from podwire.wire.gen.skywalking import command_pb2, meter_pb2, meter_pb2_grpc
-from podwire.wire.meter import collection_of
+from podwire.wire.gen.skywalking import command_pb2, meter_pb2
 
-OLDEST_MS = 24 * 3600 * 1000
-"""Reports older than a day are refused."""
+SERVICE = meter_pb2.DESCRIPTOR.services_by_name["MeterReportService"].full_name
 
-NEWEST_MS = 3600 * 1000
-"""Reports from more than an hour ahead are refused: their sender's clock is wrong."""
+STREAM_BYTES = 50 * 1024 * 1024
+"""A `collect` stream is one input, and no larger than a message of `collectBatch` may be."""
 
 
-class MeterService(meter_pb2_grpc.MeterReportServiceServicer):
-    """Analyzes every collection as it comes."""
+class MeterService:
+    """Hands every collection on as it comes."""
 
-    def __init__(
-        self, analyzer: Analyzer, sink: Sink, tally: Tally, now_ms: Callable[[], int]
-    ) -> None:
-        self._analyzer = analyzer
-        self._sink = sink
+    def __init__(self, intake: Intake, tally: Tally) -> None:
+        self._intake = intake
         self._tally = tally
-        self._now_ms = now_ms
 
-    async def collectBatch(  # noqa: N802 - the wire's name
-        self,
-        request_iterator: AsyncIterator[meter_pb2.MeterDataCollection],
-        context: grpc.aio.ServicerContext[meter_pb2.MeterDataCollection, command_pb2.Commands],
+    def add_to(self, server: Any) -> None:
+        """Offer both methods; neither makes messages of the bytes."""
+        handlers = {
+            name: grpc.stream_unary_rpc_method_handler(
+                method, None, command_pb2.Commands.SerializeToString
+            )
+            for name, method in (("collect", self.collect), ("collectBatch", self.collect_batch))
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server.add_registered_method_handlers(SERVICE, handlers)
+
+    async def collect_batch(
+        self, requests: AsyncIterator[bytes], context: Any
     ) -> command_pb2.Commands:
+        """Each message is a collection."""
         del context
-        async for message in request_iterator:
-            await self._admit(message.meterData)
+        done: list[Future[None]] = []
+        async for message in requests:
+            done = [await self._intake.put(message)]
+        for last in done:  # passes end in order: what came before is done, too
+            await last
         return command_pb2.Commands()
 
     async def collect(
-        self,
-        request_iterator: AsyncIterator[meter_pb2.MeterData],
-        context: grpc.aio.ServicerContext[meter_pb2.MeterData, command_pb2.Commands],
+        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
     ) -> command_pb2.Commands:
-        del context
-        messages = [message async for message in request_iterator]
-        if messages:
-            await self._admit(messages)
+        """Each message is a meter, all of the stream are a collection."""
+        whole, size = meter_pb2.MeterDataCollection(), 0
+        async for entry in requests:
+            size += len(entry)
+            if size > STREAM_BYTES:
+                self._tally.add("meter_refused_size_total")
+                await context.abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED, "send fewer meters in one stream"
+                )
+            try:
+                whole.meterData.append(meter_pb2.MeterData.FromString(entry))
+            except DecodeError:
+                self._tally.add("meter_refused_malformed_total")
+        if whole.meterData:
+            await (await self._intake.put(whole.SerializeToString()))
         return command_pb2.Commands()
-
-    async def _admit(self, messages: Iterable[meter_pb2.MeterData]) -> None:
-        try:
-            collection = collection_of(messages)
-        except Malformed:
-            self._tally.add("meter_refused_malformed_total")
-            return
-        age_ms = self._now_ms() - collection.timestamp_ms
-        if not -NEWEST_MS <= age_ms <= OLDEST_MS:
-            self._tally.add("meter_refused_time_total")
-            return
-        analysis = self._analyzer.analyze(collection)
-        if analysis.virtual:
-            await self._sink.report_processes(analysis.virtual)
-        await self._sink.add(analysis.partials, analysis.relations)
-        self._tally.add("meter_total", len(collection.meters))
-        self._tally.add("partial_total", len(analysis.partials))

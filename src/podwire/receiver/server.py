@@ -18,6 +18,7 @@ from podwire.receiver.analysis import Analyzer
 from podwire.receiver.continuous import ContinuousService
 from podwire.receiver.event import EventService
 from podwire.receiver.gate import Answered, Token, Unknown
+from podwire.receiver.intake import Intake
 from podwire.receiver.log import LogRule, LogService, Names
 from podwire.receiver.management import ManagementService
 from podwire.receiver.meter import MeterService
@@ -36,7 +37,6 @@ from podwire.wire.gen.skywalking import (
     management_pb2,
     management_pb2_grpc,
     meter_pb2,
-    meter_pb2_grpc,
     process_pb2,
     process_pb2_grpc,
     profile_pb2,
@@ -109,9 +109,7 @@ async def serve(
     )
     both: Any = _BothNames(server)
     _add_ebpf(both, sink, tally, now_ms)
-    meter_pb2_grpc.add_MeterReportServiceServicer_to_server(
-        MeterService(analyzer, sink, tally, now_ms), both
-    )
+    MeterService(Intake(analyzer, sink, tally, now_ms), tally).add_to(both)
     logging_pb2_grpc.add_LogReportServiceServicer_to_server(
         LogService(log_rule, names, sink, tally, now_ms), both
     )

@@ -9,6 +9,7 @@ from podwire.model.process import ProcessRecord, Sighting
 from podwire.model.record import SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.trace import Span, SpanEvent
+from podwire.receiver.analysis import Pieces
 
 
 class Sink(Protocol):
@@ -31,6 +32,9 @@ class Sink(Protocol):
 
     async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
         """Take in partials and edges; queryable within a second."""
+
+    async def add_pieces(self, pieces: Pieces, relations: Sequence[Relation]) -> None:
+        """As `add`, in columns."""
 
     async def tasks_of_agent(
         self, agent_id: str, *, since_ms: int, now_ms: int, follows_instance: bool = False

@@ -1,32 +1,24 @@
 """
 Partials and edges on their way to the engine.
 
-In: what receivers add, one collection at a time.  Out: one insert a fraction of a second, already
-merged. An insert that fails is kept and tried again; beyond the limit the newest are refused and
-counted, for what was taken in first is never lost first.
+In: what receivers add.  Out: one insert a table and fraction of a second, already merged.
+An insert that fails is kept and tried again; beyond the limit the newest are refused and counted,
+for what was taken in first is never lost first.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from podwire.model.metric import Partial, Relation
 from podwire.storage.engine import Engine
+from podwire.storage.rows import TABLES, Pools, blocks, latest_columns
+from podwire.storage.window import Piece, Places, Taken, Window
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, str, str, int]
-
-
-@dataclass(slots=True)
-class _Sum:
-    total: int = 0
-    count: int = 0
-    table: Counter[str] = field(default_factory=Counter)
 
 
 class Buffer:
@@ -35,25 +27,37 @@ class Buffer:
     def __init__(self, engine: Engine, *, limit: int) -> None:
         self._engine = engine
         self._limit = limit
-        self._sums: dict[Key, _Sum] = {}
+        self._window = Window()
+        self._pools = Pools()
         self._relations: dict[Relation, None] = {}
         self._known: dict[Relation, None] = {}
         self._lock = asyncio.Lock()
         self._lost: Counter[str] = Counter()
 
-    def add(self, partials: Iterable[Partial], relations: Iterable[Relation]) -> None:
+    def add(self, partials: Sequence[Partial], relations: Iterable[Relation]) -> None:
         """Take in; what is written is what was added, whatever its order."""
-        for partial in partials:
-            key = (partial.metric, partial.entity, partial.side.value, partial.minute_s)
-            known = self._sums.get(key)
-            if known is None:
-                if len(self._sums) >= self._limit:
-                    self._lost["buffer_full"] += 1
-                    continue
-                known = self._sums[key] = _Sum()
-            known.total += partial.total
-            known.count += partial.count
-            known.table.update(partial.table)
+        if self._has_room(len(partials)):
+            self._window.add_partials(partials)
+        else:
+            self._lost["buffer_full"] += len(partials)
+        self._add_relations(relations)
+
+    def add_pieces(
+        self, pieces: Sequence[tuple[Piece, Places]], relations: Iterable[Relation]
+    ) -> None:
+        """As `add`, in columns; without room, rows that wait already still grow."""
+        if self._has_room(sum(len(piece.rows) for piece, _ in pieces)):
+            self._window.add(pieces)
+        else:
+            self._lost["buffer_full"] += self._window.add_known(pieces)
+        self._add_relations(relations)
+
+    def _has_room(self, rows: int) -> bool:
+        if len(self._window) + rows > self._limit:
+            self._window = self._window.shrunk()
+        return len(self._window) + rows <= self._limit
+
+    def _add_relations(self, relations: Iterable[Relation]) -> None:
         for relation in relations:
             if relation not in self._known:
                 self._relations[relation] = None
@@ -61,59 +65,41 @@ class Buffer:
     async def flush(self) -> None:
         """Write what is there. A failure is logged and the data stays."""
         async with self._lock:
-            sums, self._sums = self._sums, {}
+            window = self._window.take()
             relations, self._relations = self._relations, {}
+            taken = await self._engine.aside(window.merged)
             try:
-                await self._write(sums, relations)
+                await self._write_relations(relations)
+                relations = {}
+                await self._write(taken)
             except ClickHouseError as error:
                 log.warning("the store refused an insert, trying again: %s", error)
                 self._lost["insert_retried"] += 1
-                self._put_back(sums, relations)
+                self._window.put_back(taken)
+                self._relations = {**relations, **self._relations}
 
-    async def _write(self, sums: Mapping[Key, _Sum], relations: Mapping[Relation, None]) -> None:
+    async def _write_relations(self, relations: Mapping[Relation, None]) -> None:
         if relations:
             await self._engine.insert("relation_minute", _relation_columns(relations))
             newest_s = max(relation.minute_s for relation in relations)
             self._known = {r: None for r in self._known if r.minute_s > newest_s - 180}
             self._known.update(relations)
-        if sums:
-            await self._engine.insert("metric_minute", _sum_columns(sums))
 
-    def _put_back(self, sums: dict[Key, _Sum], relations: dict[Relation, None]) -> None:
-        newer, self._sums = self._sums, sums
-        for key, more in newer.items():
-            known = self._sums.setdefault(key, _Sum())
-            known.total += more.total
-            known.count += more.count
-            known.table.update(more.table)
-        self._relations = {**relations, **self._relations}
+    async def _write(self, taken: Taken) -> None:
+        """Each table by itself: what is written leaves `taken`."""
+        for table, data in await self._engine.aside(lambda: list(blocks(taken, self._pools))):
+            await self._engine.insert_block(table, data)
+            taken.parts = {
+                stem: rows for stem, rows in taken.parts.items() if TABLES[stem.merge] != table
+            }
+        if taken.latest:
+            rows = latest_columns(list(taken.latest.values()))
+            await self._engine.insert("metric_latest_minute", rows)
+            taken.latest = {}
 
     def losses(self) -> Mapping[str, int]:
         """Totals by reason since start."""
         return dict(self._lost)
-
-
-def _sum_columns(sums: Mapping[Key, _Sum]) -> dict[str, list[object]]:
-    return {
-        "metric": [key[0] for key in sums],
-        "entity": [key[1] for key in sums],
-        "side": [key[2] for key in sums],
-        "minute": [key[3] for key in sums],
-        "total": [clamp(each.total) for each in sums.values()],
-        "count": [clamp(each.count) for each in sums.values()],
-        "table": [
-            {key: clamp(value) for key, value in each.table.items()} for each in sums.values()
-        ],
-    }
-
-
-MOST = 2**55
-"""No flush adds more: a minute's flushes then stay below 2^63, and their sum never wraps."""
-
-
-def clamp(value: int) -> int:
-    """An absurd report saturates instead of failing its neighbours or turning a sum negative."""
-    return max(-MOST, min(MOST, value))
 
 
 def _relation_columns(relations: Iterable[Relation]) -> dict[str, list[object]]:

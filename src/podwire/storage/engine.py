@@ -1,35 +1,61 @@
 """
 The ClickHouse engine: embedded chDB by default, a ClickHouse server by DSN.
 
-In: SQL with typed parameters, rows.  Out: rows. Every call runs on one thread of its own, so that
-the event loop never waits for a disk and the embedded engine is never entered twice.
+In: SQL with typed parameters, rows.  Out: rows. Questions run on one thread and bulk inserts on
+another, each with a client of its own, so that the event loop never waits for a disk and a
+question never for an insert.
 """
 
 import asyncio
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 from urllib.parse import urlparse
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from podwire.native.thread import name_thread
+
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class Unavailable(RuntimeError):
     """The store cannot be opened; the message says who must do what."""
 
 
-class Engine:
-    """One client on one thread."""
+class _Desk:
+    """A client on a thread of its own; what is asked of it happens in turn."""
 
-    def __init__(self, client: Any, executor: ThreadPoolExecutor, lock: TextIO | None) -> None:
-        self._client = client
-        self._executor = executor
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(
+            1, thread_name_prefix=name, initializer=name_thread, initargs=(name,)
+        )
+        self.client: Any = None
+
+    async def open(self, dsn: str) -> None:
+        """Connect. Raises what the client does."""
+        self.client = await self.run(lambda: _client(dsn))
+
+    async def run(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    async def close(self) -> None:
+        if self.client:
+            await self.run(self.client.close)
+        self._executor.shutdown()
+
+
+class Engine:
+    """Two clients of one engine."""
+
+    def __init__(self, questions: _Desk, inserts: _Desk, lock: TextIO | None) -> None:
+        self._questions = questions
+        self._inserts = inserts
         self._lock = lock
 
     @classmethod
@@ -40,52 +66,60 @@ class Engine:
         Raises `Unavailable`.
         """
         lock = _locked(dsn)
-        executor = ThreadPoolExecutor(1, thread_name_prefix="storage")
-        loop = asyncio.get_running_loop()
+        engine = cls(_Desk("questions"), _Desk("inserts"), lock)
         try:
-            client = await loop.run_in_executor(executor, _client, dsn)
+            await engine._questions.open(dsn)
+            await engine._inserts.open(dsn)
         except (ClickHouseError, OSError, ValueError) as error:
-            executor.shutdown()
-            if lock:
-                lock.close()
+            await engine.close()
             raise Unavailable(f"the store {dsn} cannot be opened: {_first_line(error)}") from error
-        return cls(client, executor, lock)
+        return engine
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """All rows of a SELECT."""
 
         def rows() -> Sequence[Row]:
-            return list(self._client.query(sql, parameters=dict(parameters or {})).result_rows)
+            client = self._questions.client
+            return list(client.query(sql, parameters=dict(parameters or {})).result_rows)
 
-        found: Sequence[Row] = await self._run(rows)
+        found: Sequence[Row] = await self._questions.run(rows)
         return found
 
     async def command(self, sql: str) -> None:
         """One statement without an answer."""
-        await self._run(lambda: self._client.command(sql))
+        await self._questions.run(lambda: self._questions.client.command(sql))
 
     async def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Rows, given column by column; all columns are of one length. Raises ClickHouseError."""
 
         def insert() -> None:
-            self._client.insert(
+            self._questions.client.insert(
                 table,
                 list(columns.values()),
                 column_names=list(columns),
                 column_oriented=True,
             )
 
-        await self._run(insert)
+        await self._questions.run(insert)
+
+    async def insert_block(self, table: str, data: bytes) -> None:
+        """Rows as one block in Native format, with its columns' names. Raises ClickHouseError."""
+        settings = {"optimize_on_insert": 0}  # the rows are merged already
+        client = self._inserts.client
+        await self._inserts.run(
+            lambda: client.raw_insert(table, None, data, settings=settings, fmt="Native")
+        )
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Something long that needs no engine, where it keeps nobody waiting."""
+        return await self._inserts.run(work)
 
     async def close(self) -> None:
         """Close the engine and free its lock."""
-        await self._run(self._client.close)
-        self._executor.shutdown()
+        await self._inserts.close()
+        await self._questions.close()
         if self._lock:
             self._lock.close()
-
-    async def _run(self, call: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
 
 def _client(dsn: str) -> Any:

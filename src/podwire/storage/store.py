@@ -21,9 +21,12 @@ from podwire.storage import policy, process, ranking, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
+from podwire.storage.window import Piece, Places
 
 FLUSH_INTERVAL_S = 0.4
-BUFFER_LIMIT = 1_000_000
+BUFFER_LIMIT = 5_000_000
+"""Rows that wait for the engine: some 120 MB. What is merged counts once."""
+
 WRITTEN_LIMIT = 100_000
 """So many virtual processes and instances are remembered as written in this minute."""
 
@@ -39,13 +42,35 @@ ORDER BY source, target, side, component
 """
 
 POINTS = """
-SELECT metric, toUnixTimestamp(minute), side, sum(total), sum(count), sumMap(table)
+SELECT metric, toUnixTimestamp(minute) AS since, side, sum(total), sum(count), sumMap(table),
+       sumMap(counts)
 FROM metric_minute
 WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
   AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
 GROUP BY metric, minute, side
-ORDER BY metric, minute, side
+UNION ALL
+SELECT metric, toUnixTimestamp(minute) AS since, side, max(total), sum(count), maxMap(table),
+       sumMap(counts)
+FROM metric_most_minute
+WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
+  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
+GROUP BY metric, minute, side
+UNION ALL
+SELECT metric, toUnixTimestamp(minute) AS since, side, min(total), sum(count), minMap(table),
+       sumMap(counts)
+FROM metric_least_minute
+WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
+  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
+GROUP BY metric, minute, side
+UNION ALL
+SELECT metric, toUnixTimestamp(minute) AS since, side, max(latest).2, toInt64(0),
+       CAST(max(latest).3, 'Map(String, Int64)'), CAST(map(), 'Map(String, Int64)')
+FROM metric_latest_minute
+WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
+  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
+GROUP BY metric, minute, side
 """
+"""Minutes of metrics, whichever way theirs merge: each is in one of the tables."""
 
 
 class Store:
@@ -131,6 +156,11 @@ class Store:
     async def add(self, partials: Sequence[Partial], relations: Sequence[Relation]) -> None:
         self._buffer.add(partials, relations)
 
+    async def add_pieces(
+        self, pieces: Sequence[tuple[Piece, Places]], relations: Sequence[Relation]
+    ) -> None:
+        self._buffer.add_pieces(pieces, relations)
+
     async def tasks_of_agent(
         self, agent_id: str, *, since_ms: int, now_ms: int, follows_instance: bool = False
     ) -> Sequence[tuple[NetworkTask, Sequence[str]]]:
@@ -185,9 +215,9 @@ class Store:
             "until": until_s,
         }
         found: dict[str, list[Point]] = {}
-        for metric, *rest in await self._engine.query(POINTS, parameters):
-            minute_s, side, total, count, table = rest
-            found.setdefault(metric, []).append(Point(minute_s, Side(side), total, count, table))
+        rows = await self._engine.query(POINTS, parameters)
+        for metric, minute_s, side, *rest in sorted(rows, key=lambda row: row[:3]):
+            found.setdefault(metric, []).append(Point(minute_s, Side(side), *rest))
         return found
 
     async def tasks(
