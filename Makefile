@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench bench-capture churn exact docs lock clean
+.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,10 @@ bench-capture: .venv/ready ## what measuring costs, in alternating runs (ARGS=--
 churn: .venv/ready ## ten minutes of short-lived processes: what the agent holds (ARGS='--seconds 60')
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.churn $(ARGS)
+
+bench-ingest: .venv/ready ## the backend under fifty senders, read back (ARGS=--quick for a short proof)
+	@$(BIN)/python hatch_build.py native stubs >&2
+	@$(BIN)/python -m bench.ingest $(ARGS)
 
 exact: .venv/ready ## play every case of the exactness table and write docs/exactness.md
 	@./setup.sh demo exact >&2
