@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from podwire.model.metric import Function, Metric, Partial, Side
+from podwire.model.metric import MERGES, Function, Metric, Partial, Side
 from podwire.storage import Store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,6 +75,30 @@ async def test_the_servers_number_is_ranked_where_both_ends_counted(store: Store
     )
 
     assert [("a", 4)] == await ranking(store, metric)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [(Function.MAX, 9), (Function.MIN, 2), (Function.LATEST, 4), (Function.SUM, 15)],
+)
+async def test_an_hour_of_each_function_is_ranked(
+    store: Store, function: Function, expected: int
+) -> None:
+    """9, then 2, then 4: the greatest, the smallest, the last, and all together."""
+    metric = Metric(f"each_{function}", function)
+    parts = [
+        Partial(
+            metric.name, "a", Side.NONE, HOUR_S + minute * 60, total, merge=MERGES[function],
+            time_ms=(HOUR_S + minute * 60) * 1000,
+        )
+        for minute, total in enumerate((9, 2, 4))
+    ]  # fmt: skip
+    for part in parts:
+        await store.add([part], [])
+        await store.flush()
+
+    found = await store.top(metric, [HOUR_S], HOUR_S + 3600, limit=5, ascending=False)
+    assert [("a", expected)] == list(found)
 
 
 async def test_only_ids_that_begin_so_are_ranked(store: Store) -> None:

@@ -8,15 +8,16 @@ merged from its minutes, and where both sides of an edge counted, the server's n
 from collections.abc import Sequence
 from itertools import pairwise
 
-from podwire.model.metric import Function, Metric
+from podwire.model.metric import MERGES, Function, Metric
 from podwire.storage.engine import Engine
+from podwire.storage.rows import TABLES
 
 VALUES = {
     Function.AVG: "if(sum(count) = 0, NULL, greatest(intDiv(sum(total), sum(count)), "
     "toInt64(sum(total) > 0)))",
     Function.SUM: "sum(total)",
     Function.SUM_PER_MIN: "intDiv(sum(total), any(minutes))",
-    Function.LATEST: "argMax(total, minute)",
+    Function.LATEST: "max(latest).2",
     Function.MAX: "max(total)",
     Function.MIN: "min(total)",
 }
@@ -30,7 +31,7 @@ FROM (
         SELECT entity, side, {value} AS value,
                roundDown(toUnixTimestamp(minute), {{starts:Array(Int64)}}) AS bucket,
                transform(bucket, {{starts:Array(Int64)}}, {{minutes:Array(Int64)}}, 1) AS minutes
-        FROM metric_minute
+        FROM {table}
         WHERE metric = {{metric:String}}
           AND minute >= toDateTime({{since:Int64}}) AND minute < toDateTime({{end:Int64}})
           AND ({{all:UInt8}} OR arrayExists(id -> startsWith(entity, id), {{within:Array(String)}}))
@@ -76,5 +77,6 @@ async def top(
         "sign": 1 if ascending else -1,
         "limit": limit,
     }
-    sql = TOP.format(value=VALUES[metric.function])
+    table = TABLES[MERGES[metric.function]]
+    sql = TOP.format(value=VALUES[metric.function], table=table)
     return [(row[0], row[1]) for row in await engine.query(sql, parameters)]
