@@ -16,6 +16,7 @@ from typing import Any
 from podwire.agent.settings import AgentSettings, KubernetesSettings
 from podwire.app.rules import shipped
 from podwire.app.settings import BackendSettings
+from podwire.capture.probe import CAPABILITIES
 from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
 from podwire.mal import load
@@ -101,7 +102,20 @@ def _loss_rows() -> Iterator[str]:
         yield f"| `lost_{name.lower()}_total` | {meaning} |"
 
 
-PAGES = {"settings.md": settings, "metrics.md": metrics, "losses.md": losses}
+def capabilities() -> str:
+    """What an agent may do, and what each right is for; tests take each of them away."""
+    lines = ["# Capabilities", "", "What the agent needs, and what is missing without it."]
+    lines += ["", "| capability | needed for |", "|---|---|"]
+    rows = (f"| `{name}` | {what_for} |" for name, (_, what_for) in CAPABILITIES.items())
+    return "\n".join([*lines, *rows]) + "\n"
+
+
+PAGES = {
+    "settings.md": settings,
+    "metrics.md": metrics,
+    "losses.md": losses,
+    "capabilities.md": capabilities,
+}
 
 
 def main() -> None:

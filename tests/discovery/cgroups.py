@@ -83,14 +83,16 @@ def _remove(folder: Path, root: Path | None) -> None:
 
 @contextlib.contextmanager
 def process(
-    folder: Path, command: Sequence[str] = ("/bin/sleep", "60")
+    folder: Path, command: Sequence[str] = ("/bin/sleep", "60"), output: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program that is in the group from its first instruction, as a runtime starts it."""
 
     def join() -> None:
         (folder / "cgroup.procs").write_text("0")
 
-    running = subprocess.Popen(command, stdin=subprocess.PIPE, preexec_fn=join)
+    running = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=output, stderr=output, preexec_fn=join
+    )
     try:
         yield running
     finally:

@@ -43,6 +43,7 @@ PLURALS = {
 }
 EVERYWHERE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding"}
 PATCH = {"Content-Type": "application/merge-patch+json"}
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
 @dataclass
@@ -142,6 +143,13 @@ class Server:
         place = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         return str(self._call("POST", place, wanted)["status"]["token"])
+
+
+def apply(api_server: Server, content: Object, *, dry: bool = True) -> httpx.Response:
+    """Server-side apply, strictly checked."""
+    query = "?fieldManager=test&fieldValidation=Strict" + ("&dryRun=All" if dry else "")
+    place = f"{place_of(content)}/{content['metadata']['name']}{query}"
+    return api_server.http.patch(place, json=content, headers=APPLY)
 
 
 def place_of(content: Object) -> str:

@@ -11,7 +11,7 @@ import pytest
 from kube import manifests, server
 from kube.bad import wait_for
 from kube.manifests import HelmError
-from kube.server import Object, Server
+from kube.server import Object, Server, apply
 from podwire.kube import watch
 from podwire.kube.api import HttpApi
 from podwire.kube.directory import Directory
@@ -31,25 +31,7 @@ VARIANTS = {
         "agent.analyzers[0].service={pod.workload}",
     ),
 }
-APPLY = {"Content-Type": "application/apply-patch+yaml"}
 numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def installed(api_server: Server) -> Server:
-    """Our base, really applied: service accounts and their rights exist."""
-    text = (manifests.BASE.parent / "namespace.yaml").read_text() + "\n---\n"
-    for content in server.documents(text + manifests.BASE.read_text()):
-        answer = apply(api_server, content, dry=False)
-        assert answer.is_success, answer.text
-    return api_server
-
-
-def apply(api_server: Server, content: Object, *, dry: bool = True) -> httpx.Response:
-    """Server-side apply, strictly checked."""
-    query = "?fieldManager=test&fieldValidation=Strict" + ("&dryRun=All" if dry else "")
-    place = f"{server.place_of(content)}/{content['metadata']['name']}{query}"
-    return api_server.http.patch(place, json=content, headers=APPLY)
 
 
 def workload(kind: str, *values: str) -> Object:

@@ -23,8 +23,8 @@ TYPEDEF = 8
 CAPABILITIES = {
     "CAP_BPF": (39, "everything"),
     "CAP_PERFMON": (38, "everything"),
-    "CAP_SYS_PTRACE": (19, "finding processes of other users"),
-    "CAP_DAC_READ_SEARCH": (2, "finding processes of other users"),
+    "CAP_SYS_PTRACE": (19, "programs of other users' processes: host rules, process.path, TLS"),
+    "CAP_DAC_READ_SEARCH": (2, "libraries in folders of other users: TLS"),
 }
 SYS_ADMIN = 21
 """Holds BPF and PERFMON, too."""

@@ -56,7 +56,7 @@ class Proc:
         return self._text(pid, "cgroup")
 
     def path(self, pid: int) -> str:
-        """The program it runs; empty for a kernel's thread, or when we may not know."""
+        """The program it runs; empty when we may not know: that needs SYS_PTRACE."""
         try:
             return str(Path(f"{self._root}/{pid}/exe").readlink())
         except OSError:
@@ -67,7 +67,7 @@ class Proc:
         path, comm = self.path(life.pid), self._text(life.pid, "comm").rstrip("\n")
         words = [word for word in self._text(life.pid, "cmdline").split("\0") if word]
         cgroup = self.cgroup(life.pid)
-        if not path or not cgroup or comm.startswith(BEING_MADE):
+        if not comm or not cgroup or comm.startswith(BEING_MADE):
             return None
         name = short_name(comm, words[0] if words else "")
         return Facts(life, name, path.removesuffix(" (deleted)"), " ".join(words), cgroup)
