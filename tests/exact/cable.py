@@ -9,6 +9,7 @@ nginx does.  Round trips by `TCP_INFO` at both ends.
 from collections.abc import Iterator
 from typing import Any
 
+from exact.answer import End
 from exact.case import PORT, Bounds, Finding, Stage, case
 from exact.ends import at_client, by_book, serve, served, settle, wish
 from podwire.model.flow import Role
@@ -116,10 +117,12 @@ def delayed(stage: Stage, requests: int, *, is_fresh: bool) -> Iterator[Finding]
     """
     An event loop and a client 50 ms apart.
 
-    A sample is taken at each read and write; nginx's log has TCP_INFO at the end of each request,
-    the client's book TCP_INFO after each call: the mean lies between the smallest and the largest.
+    A sample is taken at each read and write.  The client's book has TCP_INFO before and after each
+    call, so the mean lies between the means of the smaller and of the larger; nginx's log has it at
+    the end of each request, so the mean lies between its smallest and its largest.
     """
-    nginx, away, _, _ = served(stage, stage.distant(25))
+    trace = stage.folder / "nginx-trace"
+    nginx, away, _, _ = served(stage, stage.distant(25), trace=trace)
     client = stage.player(
         away,
         "gets",
@@ -133,25 +136,23 @@ def delayed(stage: Stage, requests: int, *, is_fresh: bool) -> Iterator[Finding]
     books = client.books()
     log = nginx.log(requests)
     stage.drain()
-    seen, at_nginx = (
-        stage.end([client.process.pid], Role.CLIENT),
-        stage.end(nginx.pids, Role.SERVER),
-    )
-    reads, writes = books["reads"], books["writes"]
-    yield Finding("round trip samples at the client", reads + writes, seen.sum("rtt"))
-    mean = seen.sum("rtt", "time") / seen.sum("rtt") / 1000
-    truth = Bounds(books["rtt_least"] / 1000, books["rtt_most"] / 1000)
-    yield Finding("round trip at the client, ms", truth, round(mean, 3))
-    yield Finding(
-        "round trip samples at nginx",
-        at_nginx.sum("read") + at_nginx.sum("write"),
-        at_nginx.sum("rtt"),
-    )
-    mean = at_nginx.sum("rtt", "time") / max(1, at_nginx.sum("rtt")) / 1000
+    pids = nginx.known
+    nginx.close()
+    seen, at_nginx = stage.end([client.process.pid], Role.CLIENT), stage.end(pids, Role.SERVER)
+    calls = books["reads"] + books["writes"]
+    yield Finding("round trip samples at the client", calls, seen.sum("rtt"))
+    truth = Bounds(books["rtt_low_us"] / calls / 1000, books["rtt_high_us"] / calls / 1000)
+    yield Finding("round trip at the client, ms", truth, mean_ms(seen))
+    yield Finding("round trip samples at nginx", sum(nginx.traced().calls), at_nginx.sum("rtt"))
     truth = Bounds(min(log.rtts_us) / 1000, max(log.rtts_us) / 1000)
-    yield Finding("round trip at nginx, ms", truth, round(mean, 3))
+    yield Finding("round trip at nginx, ms", truth, mean_ms(at_nginx))
     yield Finding("bytes read, written at nginx", (log.received, log.sent), at_nginx.bytes)
     yield from at_client(stage, client, books)
+
+
+def mean_ms(seen: End) -> float:
+    """The mean of an end's round trips."""
+    return round(seen.sum("rtt", "time") / max(1, seen.sum("rtt")) / 1000, 3)
 
 
 @case("50 ms delay, 30 requests")

@@ -204,6 +204,8 @@ class Stage:
                 raise TimeoutError(f"{[each.process.args for each in programs]}")
             time.sleep(self.drain_s)
             self.drain()
+        for program in programs:
+            assert not program.process.returncode, program.process.args
 
     def end(self, program_pids: Sequence[int], role: Role) -> End:
         """What podwire says of one end, all drains together."""

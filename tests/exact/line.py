@@ -33,13 +33,6 @@ class Book:
     def status(self, code: int) -> None:
         self.note(**{f"status_{code}": 1})
 
-    def range(self, name: str, *values: int) -> None:
-        """Smallest and largest value so far."""
-        with self._lock:
-            low, high = f"{name}_least", f"{name}_most"
-            self.counts[low] = min(values + ((self.counts[low],) if low in self.counts else ()))
-            self.counts[high] = max(*values, self.counts[high])
-
 
 class Ended(ConnectionError):
     """The peer has closed."""
@@ -68,34 +61,36 @@ class Line:
             data = data[self._timed_send(data, flags) :]
 
     def _timed_send(self, data: bytes, flags: int) -> int:
-        before_ns = clock_ns()
+        rtt_us, before_ns = self.info(RTT), clock_ns()
         sent = self.socket.send(data, flags)
-        self._called(before_ns, "write", sent)
+        self._called(before_ns, "write", sent, rtt_us)
         return sent
 
     def gather(self, *parts: bytes) -> None:
         """One sendmsg of several buffers; they must fit."""
-        before_ns = clock_ns()
+        rtt_us, before_ns = self.info(RTT), clock_ns()
         sent = self.socket.sendmsg(parts)
-        self._called(before_ns, "write", sent)
+        self._called(before_ns, "write", sent, rtt_us)
         assert sent == sum(map(len, parts))
 
     def receive(self, size: int = 65536) -> bytes:
         """Whatever comes next. Raises `Ended`."""
-        before_ns = clock_ns()
+        rtt_us, before_ns = self.info(RTT), clock_ns()
         data = self.socket.recv(size)
         if not data:
             raise Ended
-        self._called(before_ns, "read", len(data))
+        self._called(before_ns, "read", len(data), rtt_us)
         return data
 
-    def _called(self, before_ns: int, what: str, size: int) -> None:
+    def _called(self, before_ns: int, what: str, size: int, rtt_us: int) -> None:
+        """Enter a call; TCP_INFO before and after it bound the round trip that it saw."""
         self.last = before_ns, clock_ns()
         if not self.first[0]:
             self.first = self.last
         time_ns = self.last[1] - before_ns
         self.book.note(**{f"{what}s": 1, f"{what}_bytes": size, f"{what}_ns": time_ns})
-        self.book.range("rtt", self.info(RTT))
+        around_us = rtt_us, self.info(RTT)
+        self.book.note(rtt_low_us=min(around_us), rtt_high_us=max(around_us))
 
     def exactly(self, size: int) -> bytes:
         """So many bytes, what is left over from before first."""
@@ -149,7 +144,6 @@ class Line:
         acked, received = struct.unpack_from("<QQ", info, ACKED)
         self.book.note(acked=acked, received=received)
         self.book.note(retransmits=struct.unpack_from("<I", info, RETRANSMITS)[0])
-        self.book.range("final_rtt", struct.unpack_from("<I", info, RTT)[0])
 
     def close(self) -> None:
         """Close once nothing is underway."""

@@ -63,6 +63,7 @@ class Nginx(Process):
         upstream: str = "127.0.0.1:1",
         sendfile: bool = True,
         tls: bool = False,
+        http2: bool = False,
         trace: Path | None = None,
     ) -> None:
         self.house = house
@@ -74,7 +75,7 @@ class Nginx(Process):
                 port=self.port,
                 upstream=upstream,
                 sendfile="on" if sendfile else "off",
-                options="ssl" if tls else "",
+                options="ssl" if tls else "http2" if http2 else "",
                 tls=TLS.format(folder=folder) if tls else "",
             )
         )

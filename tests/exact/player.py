@@ -1,14 +1,14 @@
 """
 Runs one scene and prints its book: `python -m exact.player SCENE JSON`.
 
-The scenes are the functions of `serve`, `ask` and `strange`; nothing here knows podwire.
+The scenes are the functions of `serve`, `ask`, `move` and `strange`; nothing here knows podwire.
 """
 
 import json
 import sys
 from collections.abc import Callable
 
-from exact import ask, serve, strange
+from exact import ask, move, serve, strange
 from exact.line import Book
 
 SCENES: dict[str, Callable[..., None]] = {
@@ -17,7 +17,8 @@ SCENES: dict[str, Callable[..., None]] = {
         *(ask.gets, ask.pieces, ask.pipelined, ask.expecting, ask.chunked, ask.gathered),
         *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
         *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
-        *(serve.serve, strange.blocked, strange.forking, strange.passing, strange.batches),
+        *(move.move, serve.serve, strange.blocked, strange.forking, strange.passing),
+        *(strange.batches, strange.babble, strange.repeating, strange.handing_down),
     )
 }
 

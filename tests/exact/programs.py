@@ -22,7 +22,7 @@ from exact.house import House, wait
 from exact.process import Process
 from exact.trace import Traced
 from kube.build import go as compiler
-from podwire.model.flow import Role
+from podwire.model.flow import Protocol, Role
 
 FOREIGN = Path(__file__).parent / "foreign"
 BUILT = Path(__file__).parents[2] / ".output" / "exact"
@@ -193,3 +193,27 @@ def http_server(stage: Stage) -> Iterator[Finding]:
     quietly = ("sh", "-c", f'cd {stage.folder}; exec "$@" 2>/dev/null', "sh")
     server = [*quietly, sys.executable, "-c", code]
     yield from both_sides(stage, server, ["curl", "-s", "-w", "%{http_code}\\n", *urls], houses)
+
+
+@case("HTTP/2, which is told and not analysed: curl, nginx")
+def http2(stage: Stage) -> Iterator[Finding]:
+    nginx, away, _, _ = served(stage, http2=True, trace=stage.folder / "nginx-trace")
+    url = f"http://{nginx.house.address}{nginx.file(300_000)}"
+    ask = ["curl", "-s", "--http2-prior-knowledge", "-o", "/dev/null", url]
+    client = stage.program(away, ask, trace=True)
+    stage.watch(nginx, client)
+    stage.play(client)
+    nginx.log(1)
+    stage.drain()
+    opened, pids = nginx.opened, nginx.known
+    nginx.close()
+    for who, process, seen in (
+        ("nginx", nginx, stage.end(pids, Role.SERVER)),
+        ("the client", client, stage.end(client.known, Role.CLIENT)),
+    ):
+        truth = process.traced()
+        yield Finding(f"calls that read, wrote at {who}", truth.calls, seen.calls)
+        yield Finding(f"bytes read, written at {who}", truth.bytes, seen.bytes)
+        told = End([flow for flow in seen.flows if flow.key.protocol is Protocol.HTTP2])
+        yield Finding(f"opened and told as HTTP/2 at {who}", opened, told.sum("connect"))
+        yield Finding(f"requests made up at {who}", 0, seen.http("requests"))

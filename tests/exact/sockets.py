@@ -155,3 +155,50 @@ def own(stage: Stage) -> Iterator[Finding]:
         *wish("/503/0", 2),
     ]
     yield from talk(stage, "gets", wishes=wishes)
+
+
+@case("connections that a program inherits over exec")
+def handing_down(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    server = stage.player(home, "handing_down", address=home.address, port=PORT, connections=3)
+    server.ready()
+    client = stage.player(
+        away, "gets", address=home.address, port=PORT, wishes=wish("/200/850", 5), connections=3
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    stage.follow(server)
+    book = server.books()
+    stage.drain()
+    children = [pid for name, pid in book.items() if name.startswith("child_")]
+    seen = stage.end(children, Role.SERVER)
+    yield Finding("requests at the inheritors", 15, seen.http("requests"))
+    moved = books["write_bytes"], books["read_bytes"]
+    yield Finding("bytes read, written at the inheritors", moved, seen.bytes)
+    yield from at_client(stage, client, books)
+
+
+def babbled(stage: Stage, lines: list[bytes], times: int = 5) -> Iterator[Finding]:
+    """Something that is no HTTP, to and fro; no message may be made up of it."""
+    home, away = stage.neighbours()
+    server = stage.player(home, "repeating", address=home.address, port=PORT)
+    server.ready()
+    words = [line.hex() for line in lines]
+    client = stage.player(away, "babble", address=home.address, port=PORT, lines=words, times=times)
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
+    yield from at_client(stage, client, books)
+
+
+@case("a protocol that is not HTTP (Redis's)")
+def redis(stage: Stage) -> Iterator[Finding]:
+    yield from babbled(stage, [b"PING\r\n", b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"] * 5)
+
+
+@case("random bytes")
+def garbage(stage: Stage) -> Iterator[Finding]:
+    yield from babbled(stage, [bytes(range(256)) * 7, b"\0" * 3000, b"\xff" * 40, b"G"])

@@ -5,13 +5,16 @@ In: where.  Out: counts.
 """
 
 import array
+import contextlib
 import ctypes
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 from exact.ask import asked, dial, exchange, request
-from exact.line import Book, Line
+from exact.line import Book, Ended, Line
 from exact.serve import attend
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -31,12 +34,12 @@ def blocked(book: Book, call: str, threads: int) -> None:
 def forking(book: Book, address: str, port: int, children: int) -> None:
     """A server whose children accept on a socket that they inherited; the parent only listens."""
     listener = socket.create_server((address, port))
-    print("ready", flush=True)
     for _ in range(children):
         if not os.fork():
             connection, _ = listener.accept()
             attend(Line(connection, Book()))
             os._exit(0)
+    print("ready", flush=True)
     for _ in range(children):
         os.wait()
     book.note(children=children)
@@ -109,3 +112,61 @@ def _read_answers(line: Line, head: bytes, depth: int) -> None:
     for _ in range(depth):
         asked(line, head)
         answer(line)
+
+
+def babble(book: Book, address: str, port: int, lines: list[str], times: int) -> None:
+    """Say something in hexadecimal that is no HTTP, and hear it back."""
+    for _ in range(times):
+        line = dial(address, port, book)
+        for each in lines:
+            data = bytes.fromhex(each)
+            line.send(data)
+            line.exactly(len(data))
+        line.close()
+
+
+def repeating(book: Book, address: str, port: int) -> None:
+    """A server that sends back what it hears, until a line on standard input."""
+    listener = socket.create_server((address, port))
+    threads: list[threading.Thread] = []
+
+    def repeat(line: Line) -> None:
+        with contextlib.suppress(Ended):
+            while True:
+                line.send(line.receive())
+        line.close()
+
+    def welcome() -> None:
+        while True:
+            connection, _ = listener.accept()
+            book.note(accepts=1)
+            threads.append(threading.Thread(target=repeat, args=(Line(connection, book),)))
+            threads[-1].start()
+
+    threading.Thread(target=welcome, daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for thread in threads:
+        thread.join()
+
+
+def handing_down(book: Book, address: str, port: int, connections: int) -> None:
+    """Each connection is accepted here and served by a program that inherits it over exec."""
+    listener = socket.create_server((address, port))
+    print("ready", flush=True)
+    children = []
+    for _ in range(connections):
+        connection, _ = listener.accept()
+        code = f"from exact.strange import serve_inherited; serve_inherited({connection.fileno()})"
+        children.append(
+            subprocess.Popen([sys.executable, "-c", code], pass_fds=[connection.fileno()])
+        )
+        connection.close()
+    for child in children:
+        child.wait()
+    book.note(**{f"child_{at}": child.pid for at, child in enumerate(children)})
+
+
+def serve_inherited(fd: int) -> None:
+    """Serve a connection that was open when this program began."""
+    attend(Line(socket.socket(fileno=fd), Book()))
