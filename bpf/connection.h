@@ -5,52 +5,80 @@
 #include "flow.h"
 
 enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
-enum { TCP_ESTABLISHED = 1, TCP_LISTEN = 10 };
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+};
 enum { S_IFMT = 0170000, S_IFSOCK = 0140000 };
 enum direction { EGRESS, INGRESS };
 
-#define QUEUE 16 /* requests remembered on one connection; a power of two */
+#define QUEUE 32 /* requests remembered on one connection; a power of two */
 
 enum opening { OPENING_NONE, OPENING_UNDERWAY, OPENING_DONE };
 
-struct request {
-	u64 start_ns;
-	u8 is_head;
-	u8 is_connect;
-	u8 padding[6];
-};
+/* A remembered request is the time of its start, and what its answer's framing depends on. */
+#define REQUEST_IS_HEAD (1ULL << 63)
+#define REQUEST_IS_CONNECT (1ULL << 62)
+#define REQUEST_START_NS (REQUEST_IS_CONNECT - 1)
 
 /* The HTTP message going one way; http.h moves it. */
 struct message {
 	u64 start_ns;
 	u64 bytes;
 	u64 remaining;
+	u64 length; /* said by Content-Length */
 	u16 candidates;
 	u16 status;
 	u8 state;
 	u8 column;
 	u8 matched;
 	u8 which;
-	u8 flags;
-	u8 padding[7];
+	u16 flags;
+	u8 padding[6];
+};
+
+/* A response that came before the call that wrote its request returned. */
+struct early {
+	u64 end_ns;
+	u64 bytes;
+	u32 status;
+	u32 is_waiting;
 };
 
 struct connection {
 	struct flow_key key;
+	u64 slot_for[2]; /* the parts of the key that change, as they were when the slot was found */
+	u32 slot;
+	u32 opener; /* the process that connected or accepted */
 	u64 opening_ns; /* start, then duration, of connect or accept */
 	u32 netns;
-	u32 total_retrans;
-	u32 drops; /* seen before the first payload told the flow */
 	u16 local_port;
 	u16 peer_port;
 	u8 opening;
 	u8 is_classified;
-	u8 is_from_middle; /* first seen when it was open already: find a message's start first */
-	u8 padding;
+	u8 is_from_middle; /* first seen when it was open already */
+	u8 is_http; /* proven by a whole method or version */
+	u8 has_pipelined;
+	u8 is_ended;	 /* our FIN was queued */
+	u8 is_sequenced; /* its sequence numbers are known from their beginning */
+	u8 padding[5];
+	u32 total_retrans;	   /* of them, so many are counted */
+	u32 handshake_retransmits; /* not counted yet, like what follows */
+	u32 drops;
+	u16 resets_sent;
+	u16 resets_received;
+	u64 called[2]; /* bytes that calls wrote and read */
+	u32 sequence[2]; /* where the socket's own count of them began */
+	struct facts facts; /* counted so far */
 	u32 pushed;
 	u32 popped;
-	struct request queue[QUEUE];
+	u64 queue[QUEUE];
 	struct message messages[2];
+	struct early early;
 };
 
 struct tuple {
@@ -73,18 +101,34 @@ struct listener_key {
 	u16 padding;
 };
 
-/* Key: process to watch. Value: 1. Everybody else costs one look-up here. */
+struct listener {
+	struct listener_key key;
+	u32 pid;
+	u32 before; /* drops before anybody watched */
+	u32 drops;  /* connections that the socket had no room for */
+};
+
+/* Key: process to watch. Value: its open connections. */
 struct {
 	__uint(type, MAP_HASH);
 	__uint(max_entries, 16384);
+	__uint(map_flags, NO_PREALLOC);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, u64);
 } watched SEC(".maps");
+
+/* A bit for each pid that `watched` holds: whoever has none costs nothing more. */
+struct {
+	__uint(type, MAP_ARRAY);
+	__uint(max_entries, 512);
+	__type(key, u32);
+	__type(value, u64);
+} marks SEC(".maps");
 
 /* Key: address of a kernel sock. Value: what we know of it, until it is destroyed. */
 struct {
 	__uint(type, MAP_HASH);
-	__uint(max_entries, 131072);
+	__uint(max_entries, 1024);
 	__uint(map_flags, NO_PREALLOC);
 	__type(key, u64);
 	__type(value, struct connection);
@@ -93,7 +137,7 @@ struct {
 /* Key: both ends as one socket sees them. Value: that socket and its process. */
 struct {
 	__uint(type, MAP_HASH);
-	__uint(max_entries, 131072);
+	__uint(max_entries, 1024);
 	__uint(map_flags, NO_PREALLOC);
 	__type(key, struct tuple);
 	__type(value, struct end);
@@ -106,6 +150,15 @@ struct {
 	__uint(map_flags, NO_PREALLOC);
 	__type(key, struct listener_key);
 	__type(value, u32);
+} ports SEC(".maps");
+
+/* Key: address of a listening sock. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct listener);
 } listeners SEC(".maps");
 
 /* One connection of zeros: too large for the stack. */
@@ -116,6 +169,8 @@ struct {
 	__type(value, struct connection);
 } unknown SEC(".maps");
 
+knob u32 sockets_of_process = 1024;
+
 inline_always u16 swap16(u16 value)
 {
 	return (u16)(value << 8 | value >> 8);
@@ -124,6 +179,28 @@ inline_always u16 swap16(u16 value)
 inline_always int is_watched(u32 pid)
 {
 	return bpf_map_lookup_elem(&watched, &pid) != 0;
+}
+
+/* The same for strangers, of whom there are most: without a helper's call. */
+inline_always int is_marked(u32 pid)
+{
+	u32 word = pid / 64;
+	u64 *bits = bpf_map_lookup_elem(&marks, &word);
+
+	return bits ? *bits >> (pid & 63) & 1 : is_watched(pid);
+}
+
+inline_always void mark(u32 pid, int is_on)
+{
+	u32 word = pid / 64;
+	u64 *bits = bpf_map_lookup_elem(&marks, &word), bit = 1ULL << (pid & 63);
+
+	if (!bits)
+		return;
+	if (is_on)
+		__sync_fetch_and_or(bits, bit);
+	else
+		__sync_fetch_and_and(bits, ~bit);
 }
 
 inline_always void map_ipv4(struct address *to, u32 address)
@@ -235,9 +312,23 @@ apart int register_ends(u64 sk, const struct connection *connection)
 inline_always u32 listener_of(u32 netns, u16 port)
 {
 	struct listener_key key = {.netns = netns, .port = port};
-	u32 *pid = bpf_map_lookup_elem(&listeners, &key);
+	u32 *pid = bpf_map_lookup_elem(&ports, &key);
 
 	return pid ? *pid : 0;
+}
+
+apart int register_listener(u64 address, u32 pid)
+{
+	struct sock *sk = (struct sock *)address;
+	struct listener listener = {.pid = pid};
+
+	listener.key.netns = netns_of(sk);
+	READ(listener.key.port, sk->__sk_common.skc_num);
+	READ(listener.before, sk->sk_drops.counter);
+	bpf_map_update_elem(&ports, &listener.key, &pid, MAP_ANY);
+	if (bpf_map_update_elem(&listeners, &address, &listener, MAP_ANY))
+		count_loss(LOSS_SOCKETS_FULL);
+	return 0;
 }
 
 /* The watched process at the other end in the same network namespace, or 0. */
@@ -258,24 +349,56 @@ inline_always u32 peer_pid_of(const struct connection *connection)
 	return 0;
 }
 
+inline_always int is_socket_within_share(u32 pid)
+{
+	u64 *sockets = bpf_map_lookup_elem(&watched, &pid);
+
+	if (!sockets)
+		return 1;
+	if (add(*sockets, 1) < sockets_of_process)
+		return 1;
+	add(*sockets, -1);
+	return 0;
+}
+
+inline_always void give_back_socket(u32 pid)
+{
+	u64 *sockets = bpf_map_lookup_elem(&watched, &pid);
+
+	if (sockets && *sockets)
+		add(*sockets, -1);
+}
+
+/* From here on the socket's own sequence numbers say what crosses it. */
+inline_always void begin_sequence(u64 sk, struct connection *connection)
+{
+	connection->sequence[EGRESS] = FIELD(struct tcp_sock, sk, write_seq);
+	connection->sequence[INGRESS] = FIELD(struct tcp_sock, sk, copied_seq);
+	connection->is_sequenced = 1;
+}
+
 /* A connection seen for the first time; 0 when there is no room. */
 apart struct connection *new_connection(u64 sk, u32 pid)
 {
-	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	struct connection *connection;
 	u32 zero = 0;
 
 	connection = bpf_map_lookup_elem(&unknown, &zero);
 	if (!connection)
 		return 0;
+	if (!is_socket_within_share(pid)) {
+		count_loss(LOSS_SOCKETS_FULL);
+		return 0;
+	}
 	bpf_map_update_elem(&connections, &sk, connection, MAP_ANY);
 	connection = bpf_map_lookup_elem(&connections, &sk);
 	if (!connection) {
+		give_back_socket(pid);
 		count_loss(LOSS_SOCKETS_FULL);
 		return 0;
 	}
 	connection->key.pid = pid;
-	READ(connection->total_retrans, tcp->total_retrans);
+	connection->opener = pid;
 	read_ends((struct sock *)sk, connection);
 	return connection;
 }
@@ -297,9 +420,50 @@ inline_always void name_ends(struct connection *connection)
 		connection->key.peer_pid = peer_pid_of(connection);
 }
 
-/* The first payload, or the end, tells the flow: count what waited for it. */
-apart int settle(struct connection *connection)
+/* Find the connection's slot anew and hold it instead of the one before. */
+global u32 hold_slot(struct connection *connection, const struct flow_key *key)
 {
+	struct flow *flow;
+	u32 slot, before;
+
+	if (!connection || !key)
+		return 0;
+	slot = slot_of(key);
+	flow = flow_in(slot);
+	if (flow)
+		add(flow->holders, 1);
+	before = __sync_lock_test_and_set(&connection->slot, slot);
+	connection->slot_for[0] = ((const u64 *)key)[0];
+	connection->slot_for[1] = ((const u64 *)key)[5];
+	flow = flow_in(before);
+	if (flow)
+		add(flow->holders, -1);
+	return slot;
+}
+
+/* Addresses of a connection stay; process, peer process, role and protocol may change. */
+inline_always u32 slot_for(struct connection *connection, const struct flow_key *key)
+{
+	u32 slot = connection->slot;
+
+	if (slot && connection->slot_for[0] == ((const u64 *)key)[0] &&
+	    connection->slot_for[1] == ((const u64 *)key)[5])
+		return slot;
+	return hold_slot(connection, key);
+}
+
+/* The flow that this connection counts in; 0 when there is no room for it. */
+inline_always struct flow *flow_of(struct connection *connection, const struct flow_key *key)
+{
+	u32 slot = slot_for(connection, key);
+
+	return bpf_map_lookup_elem(&flows, &slot);
+}
+
+/* The first payload, or the end, tells the flow: count what waited for it. */
+global int settle(struct connection *connection)
+{
+	struct flow_key opened;
 	struct flow *flow;
 
 	if (!connection)
@@ -307,36 +471,27 @@ apart int settle(struct connection *connection)
 	if (!connection->is_classified)
 		name_ends(connection);
 	connection->is_classified = 1;
-	if (connection->opening != OPENING_DONE && !connection->drops)
+	if (connection->opening == OPENING_DONE) {
+		opened = connection->key;
+		opened.pid = connection->opener;
+		flow = flow_in(slot_of(&opened));
+		if (flow)
+			count_operation(&flow->connect, 0, connection->opening_ns,
+					connection->opening_ns);
+	}
+	connection->opening = OPENING_NONE;
+	if (!connection->drops && !connection->handshake_retransmits &&
+	    !connection->resets_sent && !connection->resets_received)
 		return 0;
-	flow = flow_of(&connection->key);
+	flow = flow_of(connection, &connection->key);
 	if (!flow)
 		return 0;
-	if (connection->opening == OPENING_DONE)
-		count_operation(&flow->connect, 0, connection->opening_ns, connection->opening_ns);
-	connection->opening = OPENING_NONE;
-	if (connection->drops)
-		add(flow->drops, connection->drops);
-	connection->drops = 0;
-	return 0;
-}
-
-/* Retransmitted segments since the last look; the socket's own counter is the truth. */
-apart int count_retransmits(u64 sk, struct connection *connection)
-{
-	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	struct flow *flow;
-	u32 total = 0;
-
-	if (!connection)
-		return 0;
-	READ(total, tcp->total_retrans);
-	if (total == connection->total_retrans || !connection->is_classified)
-		return 0;
-	flow = flow_of(&connection->key);
-	if (flow)
-		add(flow->retransmits, total - connection->total_retrans);
-	connection->total_retrans = total;
+	add(flow->drops, connection->drops);
+	add(flow->handshake_retransmits, connection->handshake_retransmits);
+	add(flow->resets_sent, connection->resets_sent);
+	add(flow->resets_received, connection->resets_received);
+	connection->drops = connection->handshake_retransmits = 0;
+	connection->resets_sent = connection->resets_received = 0;
 	return 0;
 }
 

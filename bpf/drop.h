@@ -15,25 +15,51 @@ enum skb_drop_reason {
 	SKB_DROP_REASON_TCP_OLD_DATA,
 	SKB_DROP_REASON_TCP_OFOMERGE,
 	SKB_DROP_REASON_TCP_OLD_ACK,
-	SKB_DROP_REASON_TCP_OVERWINDOW,
+	SKB_DROP_REASON_TCP_OLD_SEQUENCE,
 	SKB_DROP_REASON_QUEUE_PURGE,
-	SKB_DROP_REASON_SOCKET_FILTER,
+	SKB_DROP_REASON_OTHERHOST,
 };
 
-#define REASON(name)                                                                               \
-	__builtin_preserve_enum_value(*(typeof(enum skb_drop_reason) *)name, 1)
+/* Whether it is this reason, by the number that this kernel gives it. */
+#define IS(reason, name)                                                                           \
+	(__builtin_preserve_enum_value(*(typeof(enum skb_drop_reason) *)name, 0) &&                \
+	 (reason) == __builtin_preserve_enum_value(*(typeof(enum skb_drop_reason) *)name, 1))
 
 #define ETH_P_IP 0x0008	  /* network order, as it stands in an skb */
 #define ETH_P_IPV6 0xdd86
 
+/*
+ * The end of a packet that lost nothing: its bytes had come before (OLD_DATA, OLD_SEQUENCE,
+ * OFOMERGE), it was somebody else's copy (OTHERHOST), or its socket closed (QUEUE_PURGE).
+ */
 inline_always int is_ordinary(u32 reason)
 {
-	return reason == REASON(SKB_NOT_DROPPED_YET) || reason == REASON(SKB_CONSUMED) ||
-	       reason == REASON(SKB_DROP_REASON_NOT_SPECIFIED) ||
-	       reason == REASON(SKB_DROP_REASON_TCP_OLD_DATA) ||
-	       reason == REASON(SKB_DROP_REASON_TCP_OFOMERGE) ||
-	       reason == REASON(SKB_DROP_REASON_TCP_OLD_ACK) ||
-	       reason == REASON(SKB_DROP_REASON_QUEUE_PURGE);
+	return IS(reason, SKB_NOT_DROPPED_YET) || IS(reason, SKB_CONSUMED) ||
+	       IS(reason, SKB_DROP_REASON_NOT_SPECIFIED) ||
+	       IS(reason, SKB_DROP_REASON_TCP_OLD_DATA) ||
+	       IS(reason, SKB_DROP_REASON_TCP_OFOMERGE) ||
+	       IS(reason, SKB_DROP_REASON_TCP_OLD_ACK) ||
+	       IS(reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
+	       IS(reason, SKB_DROP_REASON_QUEUE_PURGE) || IS(reason, SKB_DROP_REASON_OTHERHOST);
+}
+
+/* The namespace of a packet: of its device, or of the socket that sent it. */
+apart u32 netns_of_packet(struct sk_buff *skb)
+{
+	struct net_device *device = 0;
+	struct sock *sk = 0;
+	struct net *net = 0;
+	u32 inum = 0;
+
+	READ(device, skb->dev);
+	READ(sk, skb->sk);
+	if (device)
+		READ(net, device->nd_net.net);
+	else if (sk)
+		READ(net, sk->__sk_common.skc_net.net);
+	if (net)
+		READ(inum, net->ns.inum);
+	return inum;
 }
 
 /* Both ends as the sender sees them; 0 when it is a TCP packet. */
@@ -68,10 +94,12 @@ apart int read_tuple(struct sk_buff *skb, struct tuple *tuple)
 		return -1;
 	tuple->local_port = swap16(ports[0]);
 	tuple->peer_port = swap16(ports[1]);
+	if (is_loopback(&tuple->peer))
+		tuple->netns = netns_of_packet(skb);
 	return 0;
 }
 
-apart int count_drop(struct tuple *tuple)
+apart int count_drop(struct tuple *tuple, u32 reason)
 {
 	struct end *end = bpf_map_lookup_elem(&tuples, tuple);
 	struct connection *connection;
@@ -83,12 +111,14 @@ apart int count_drop(struct tuple *tuple)
 	if (!connection)
 		return 0;
 	if (!connection->is_classified) {
-		add(connection->drops, 1);
+		add(connection->drops, 1); /* for a reason that is not remembered */
 		return 0;
 	}
-	flow = flow_of(&connection->key);
-	if (flow)
-		add(flow->drops, 1);
+	flow = flow_of(connection, &connection->key);
+	if (!flow)
+		return 0;
+	count_reason(connection->slot, WHAT_DROP, reason);
+	add(flow->drops, 1);
 	return 0;
 }
 
@@ -97,12 +127,13 @@ int drop(u64 *context)
 {
 	struct sk_buff *skb = (struct sk_buff *)context[0];
 	struct tuple tuple = {};
+	u32 reason = context[2];
 
-	if (is_ordinary(context[2]) || read_tuple(skb, &tuple))
+	if (is_ordinary(reason) || read_tuple(skb, &tuple))
 		return 0;
-	count_drop(&tuple);
+	count_drop(&tuple, reason);
 	reverse(&tuple);
-	count_drop(&tuple);
+	count_drop(&tuple, reason);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
 enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_HTTP1, PROTOCOL_HTTP2 };
 
+#define STATUSES 32
+
 struct address {
 	u8 bytes[16]; /* IPv4 is mapped into IPv6 */
 };
@@ -21,91 +23,210 @@ struct flow_key {
 	u8 role;
 	u8 protocol;
 	u8 tls;
-	u8 padding[3];
+	u8 is_other; /* what is beyond the process's share of flows, together */
+	u8 padding[2];
 };
 
+/*
+ * A count is the sum of its buckets. It lies before its totals and is added after them, so that a
+ * reader, who goes upwards, finds every total of what is counted.
+ */
 struct operation {
-	u64 count;
+	u32 buckets[L4_BUCKETS];
 	u64 bytes;
 	u64 time; /* ns; us for rtt */
-	u32 buckets[L4_BUCKETS];
+};
+
+struct status {
+	u32 code; /* 0: free */
+	u32 count;
+};
+
+/* The kernel's own account of a connection. */
+struct facts {
+	u64 bytes_acked;
+	u64 bytes_received;
+	u64 segments_out;
+	u64 segments_in;
+	u64 delivered;
+	u64 busy_ticks; /* of the kernel's clock: its time with something to send, */
+	u64 rwnd_limited_ticks; /* of it waiting for the peer's window, */
+	u64 sndbuf_limited_ticks; /* of it waiting for room in its own buffer */
 };
 
 struct flow {
+	struct flow_key key;
+	u64 holders; /* open connections that count here; the slot is reused when there are none */
 	struct operation write;
 	struct operation read;
 	struct operation rtt;
 	struct operation connect;
 	struct operation close;
-	u64 retransmits;
-	u64 drops;
-	u64 requests;
-	u64 request_bytes;
-	u64 responses;
-	u64 response_bytes;
-	u64 duration_ns;
 	u32 request_sizes[SIZE_BUCKETS];
+	u32 padding;
+	u64 request_bytes;
+	struct status statuses[STATUSES];
 	u32 response_sizes[SIZE_BUCKETS];
 	u32 durations[DURATION_BUCKETS];
-	u32 padding;
+	u64 response_bytes;
+	u64 duration_ns;
+	u64 unanswered; /* requests whose connection ended */
+	u64 unpaired;	/* responses without a request that was seen */
+	u64 uncalled_written; /* bytes that crossed without a call that we see */
+	u64 uncalled_read;
+	u64 retransmits;
+	u64 handshake_retransmits; /* of them, SYN and SYN-ACK */
+	u64 drops;
+	u64 resets_sent;
+	u64 resets_received;
+	struct facts facts;
 };
 
-struct status_key {
-	struct flow_key flow;
-	u32 status;
-};
-
-/* Key: process, peer, role, protocol, TLS. Value: counters that only grow. */
+/* Value: counters that only grow. Slot 0 is nobody's; user space sets the size. */
 struct {
-	__uint(type, MAP_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, NO_PREALLOC);
-	__type(key, struct flow_key);
+	__uint(type, MAP_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, u32);
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* Key: flow and HTTP status. Value: number of responses. */
+/* Key: process, peer, role, protocol, TLS. Value: the flow's slot. */
 struct {
 	__uint(type, MAP_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 1024);
 	__uint(map_flags, NO_PREALLOC);
-	__type(key, struct status_key);
-	__type(value, u64);
-} statuses SEC(".maps");
+	__type(key, struct flow_key);
+	__type(value, u32);
+} slots SEC(".maps");
 
-/* One flow of zeros, to start others from: it is too large for the stack. */
+/* Slots that were used and are free again. */
+struct {
+	__uint(type, MAP_QUEUE);
+	__uint(max_entries, 1024);
+	__uint(key_size, 0);
+	__uint(value_size, 4);
+} vacant SEC(".maps");
+
+struct usage {
+	u64 flows; /* slots that were ever used */
+	u64 ticks; /* of the kernel's clock, at the last gathering */
+	u64 ns;
+};
+
 struct {
 	__uint(type, MAP_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct flow);
-} empty SEC(".maps");
+	__type(value, struct usage);
+} usages SEC(".maps");
 
-apart struct flow *flow_of(const struct flow_key *key)
+/* Key: process. Value: its flows; user space corrects it when slots become free. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, u32);
+	__type(value, u64);
+} shares SEC(".maps");
+
+/* What happened for a reason, by that reason; so rare that a look-up does not matter. */
+enum what { WHAT_DROP, WHAT_CONNECT_FAILED, WHAT_UNPAIRED };
+enum what what_named_in_btf;
+
+struct reason_key {
+	u32 slot;
+	u16 what;
+	u16 reason; /* a drop reason, an errno, a status */
+};
+
+/* Key: flow and reason. Value: how often. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, struct reason_key);
+	__type(value, u64);
+} reasons SEC(".maps");
+
+knob u32 flow_slots = 1024;
+knob u32 flows_of_process = 1024;
+
+inline_always u32 new_slot(void)
+{
+	struct usage *usage;
+	u32 zero = 0, slot = 0;
+
+	if (!bpf_map_pop_elem(&vacant, &slot))
+		return slot;
+	usage = bpf_map_lookup_elem(&usages, &zero);
+	if (!usage || usage->flows + 1 >= flow_slots)
+		return 0;
+	slot = add(usage->flows, 1) + 1;
+	return slot < flow_slots ? slot : 0;
+}
+
+/* Give a slot to a key; 0 when there is none, or somebody else's when another CPU was faster. */
+inline_always u32 claim_slot(const struct flow_key *key)
 {
 	struct flow *flow;
-	u32 zero = 0;
+	u32 slot = new_slot(), *found;
+
+	flow = slot ? bpf_map_lookup_elem(&flows, &slot) : 0;
+	if (!flow)
+		return 0;
+	flow->key = *key;
+	if (!bpf_map_update_elem(&slots, key, &slot, MAP_NOEXIST))
+		return slot;
+	__builtin_memset(&flow->key, 0, sizeof(flow->key));
+	bpf_map_push_elem(&vacant, &slot, 0);
+	found = bpf_map_lookup_elem(&slots, key);
+	return found ? *found : 0;
+}
+
+inline_always int is_within_share(u32 pid)
+{
+	u64 *flows = bpf_map_lookup_elem(&shares, &pid), one = 1;
+
+	if (flows)
+		return add(*flows, 1) < flows_of_process;
+	bpf_map_update_elem(&shares, &pid, &one, MAP_NOEXIST);
+	return 1;
+}
+
+/* The flow's slot, a new one if need be; 0 when it cannot be counted. */
+global u32 slot_of(const struct flow_key *key)
+{
+	struct flow_key other = {};
+	u32 *found, slot;
 
 	if (!key)
 		return 0;
-	flow = bpf_map_lookup_elem(&flows, key);
-	if (flow)
-		return flow;
-	flow = bpf_map_lookup_elem(&empty, &zero);
-	if (!flow)
-		return 0;
-	bpf_map_update_elem(&flows, key, flow, MAP_NOEXIST);
-	flow = bpf_map_lookup_elem(&flows, key);
-	if (!flow)
-		count_loss(LOSS_FLOWS_FULL);
-	return flow;
+	found = bpf_map_lookup_elem(&slots, key);
+	if (found)
+		return *found;
+	slot = is_within_share(key->pid) ? claim_slot(key) : 0;
+	if (slot)
+		return slot;
+	other.pid = key->pid;
+	other.role = key->role;
+	other.protocol = key->protocol;
+	other.tls = key->tls;
+	other.is_other = 1;
+	found = bpf_map_lookup_elem(&slots, &other);
+	slot = found ? *found : claim_slot(&other);
+	count_loss(slot ? LOSS_FLOWS_OTHER : LOSS_FLOWS_FULL);
+	return slot;
+}
+
+inline_always struct flow *flow_in(u32 slot)
+{
+	return slot ? bpf_map_lookup_elem(&flows, &slot) : 0;
 }
 
 inline_always void count_operation(struct operation *operation, u64 bytes, u64 time, u64 scaled)
 {
-	u32 bucket = l4_bucket(scaled);
+	u32 bucket = scaled < 10000 ? 0 : l4_bucket(scaled);
 
-	add(operation->count, 1);
 	if (bytes)
 		add(operation->bytes, bytes);
 	add(operation->time, time);
@@ -113,22 +234,38 @@ inline_always void count_operation(struct operation *operation, u64 bytes, u64 t
 		add(operation->buckets[bucket], 1);
 }
 
-inline_always void count_status(const struct flow_key *flow, u32 status)
+/* Where a flow counts a status; STATUSES when it has seen too many different ones. */
+global u32 place_of_status(struct flow *flow, u32 code)
 {
-	struct status_key key = {.status = status};
-	u64 *count, one = 1;
+	if (!flow)
+		return STATUSES;
+	for (u32 probe = 0; probe < STATUSES; probe++) {
+		u32 place = (code + probe) & (STATUSES - 1);
+		u32 before = flow->statuses[place].code;
 
-	key.flow = *flow;
-	count = bpf_map_lookup_elem(&statuses, &key);
+		if (!before)
+			before = __sync_val_compare_and_swap(&flow->statuses[place].code, 0, code);
+		if (!before || before == code)
+			return place;
+	}
+	return STATUSES;
+}
+
+global int count_reason(u32 slot, u32 what, u32 reason)
+{
+	struct reason_key key = {.slot = slot, .what = what, .reason = reason};
+	u64 *count = bpf_map_lookup_elem(&reasons, &key), one = 1;
+
 	if (count)
 		add(*count, 1);
-	else if (bpf_map_update_elem(&statuses, &key, &one, MAP_NOEXIST)) {
-		count = bpf_map_lookup_elem(&statuses, &key);
+	else if (bpf_map_update_elem(&reasons, &key, &one, MAP_NOEXIST)) {
+		count = bpf_map_lookup_elem(&reasons, &key);
 		if (count)
 			add(*count, 1);
 		else
-			count_loss(LOSS_STATUSES_FULL);
+			count_loss(LOSS_REASONS_FULL);
 	}
+	return 0;
 }
 
 #endif

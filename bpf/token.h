@@ -5,6 +5,8 @@
 #include "kernel.h"
 
 #define TOKENS 11
+#define TOKEN_HEAD 3
+#define TOKEN_CONNECT 8
 #define TOKEN_RESPONSE 9
 #define TOKEN_HTTP2 10
 #define TOKEN_SIZE 8
@@ -54,13 +56,13 @@ global u32 match_token(u32 candidates, u32 column, u32 byte)
 	return matching;
 }
 
-/* The token that eight bytes begin with, with TOKEN_ENDS; 0 when there is none. */
+/* The token that eight bytes begin with; TOKENS when there is none. */
 global u32 token_in(u64 word)
 {
 	for (u32 token = 0; token < TOKENS; token++)
 		if (!((word ^ token_words[token]) & token_masks[token]))
-			return token | TOKEN_ENDS;
-	return 0;
+			return token;
+	return TOKENS;
 }
 
 enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
@@ -72,7 +74,7 @@ enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
 #define SEVEN_BYTES 0x00ffffffffffffffULL
 
 /* Which header the sixteen bytes of a line's start name; NAME_PERHAPS is for a closer look. */
-global u32 name_in(u64 first, u64 second)
+inline_always u32 name_in(u64 first, u64 second)
 {
 	first |= CASELESS;
 	if (first == WORD_CONTENT_ && ((second | CASELESS) & SEVEN_BYTES) == WORD_LENGTH)

@@ -13,7 +13,7 @@ typedef long long s64;
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-	unsigned long di, si, dx, r10, r8, r9, ax, orig_ax;
+	unsigned long bx, di, si, dx, r10, r8, r9, ax, orig_ax;
 };
 
 struct in6_addr {
@@ -42,18 +42,37 @@ struct sock_common {
 	u16 skc_family;
 	u8 skc_state;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol;
+	u8 sk_shutdown;
+	int sk_err;
+	atomic_t sk_drops;
 };
 
 struct tcp_sock {
 	u32 srtt_us;
 	u32 total_retrans;
+	u32 write_seq;
+	u32 copied_seq;
+	u32 rcv_nxt;
+	u32 segs_in;
+	u32 segs_out;
+	u32 delivered;
+	u64 bytes_acked;
+	u64 bytes_received;
+	u32 chrono_start;
+	u32 chrono_stat[3];
+	u8 chrono_type : 2;
 };
 
 struct socket {
@@ -78,13 +97,34 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct thread_info {
+	u32 status;
+};
+
+struct signal_struct {
+	atomic_t live;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	s32 pid;
 	s32 tgid;
 	struct files_struct *files;
+	struct signal_struct *signal;
+};
+
+/* Two pointers: what any pointer in memory can be looked at through. */
+struct list_head {
+	struct list_head *next;
+};
+
+struct net_device {
+	possible_net_t nd_net;
 };
 
 struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
 	unsigned char *head;
 	u16 network_header;
 	u16 protocol;
@@ -92,6 +132,18 @@ struct sk_buff {
 
 struct bpf_iter_meta {
 	void *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *map;
+	void *key;
+	void *value;
 };
 
 struct bpf_iter__task_file {

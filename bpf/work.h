@@ -5,7 +5,7 @@
 #include "connection.h"
 
 /* What one system call carries, and how far it has been looked at. */
-#define WINDOW 256
+#define WINDOW 512
 struct work {
 	struct flow_key key; /* of the process that made the call */
 	u64 now_ns;
@@ -15,17 +15,29 @@ struct work {
 	u64 base;
 	u64 in_segment;
 	u64 left; /* of the whole call */
+	u64 more; /* next mmsghdr of sendmmsg and recvmmsg */
+	u64 messages;
+	u64 in_message; /* what the current one carried, of its vectors */
 	u32 position;
 	u32 length;
 	u8 direction;
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
-	u8 padding[6];
+	u8 is_first;   /* nothing of the call has been looked at */
+	u8 padding[5];
 	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 };
 
 struct vector {
 	u64 base;
 	u64 length;
+};
+
+struct message_header {
+	u64 name, name_length;
+	u64 vector, vectors;
+	u64 control, control_length, flags;
+	u32 length; /* of sendmmsg and recvmmsg: how much this one carried */
+	u32 padding;
 };
 
 inline_always void consume(struct work *work, u64 bytes)
@@ -35,18 +47,36 @@ inline_always void consume(struct work *work, u64 bytes)
 	work->left -= bytes < work->left ? bytes : work->left;
 }
 
+/* The next message of sendmmsg or recvmmsg that carried something. */
+inline_always int next_message(struct work *work)
+{
+	struct message_header header = {};
+
+	if (!work->messages)
+		return 0;
+	if (bpf_probe_read_user(&header, sizeof(header), (void *)work->more))
+		return 0;
+	work->messages -= 1;
+	work->more += sizeof(header);
+	work->vector = header.vector;
+	work->vectors = header.length ? header.vectors : 0;
+	work->in_message = header.length;
+	return 1;
+}
+
 inline_always int next_segment(struct work *work)
 {
 	struct vector vector = {};
 
-	if (!work->vectors)
-		return 0;
+	if (!work->vectors || !work->in_message)
+		return next_message(work);
 	if (bpf_probe_read_user(&vector, sizeof(vector), (void *)work->vector))
 		return 0;
 	work->vectors -= 1;
 	work->vector += sizeof(vector);
 	work->base = vector.base;
-	work->in_segment = vector.length;
+	work->in_segment = vector.length < work->in_message ? vector.length : work->in_message;
+	work->in_message -= work->in_segment;
 	return 1;
 }
 

@@ -160,14 +160,20 @@ def test_a_connect_in_the_background_counts_once(kernel: Kernel) -> None:
     assert connect.time > 0
 
 
-def test_a_refused_connect_is_no_connection(kernel: Kernel) -> None:
-    """Nothing was opened."""
+@pytest.mark.parametrize("is_blocking", [True, False])
+def test_a_refused_connect_is_no_connection(kernel: Kernel, *, is_blocking: bool) -> None:
+    """Nothing was opened, and the errno says why, whoever waits for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
-    with socket.socket() as client, pytest.raises(ConnectionRefusedError):
-        client.connect(address)
+    for _ in range(3):
+        with socket.socket() as client:
+            client.setblocking(is_blocking)
+            assert client.connect_ex(address) in (errno.ECONNREFUSED, errno.EINPROGRESS)
 
-    assert [] == list(kernel.drain())
+    (found,) = kernel.drain()
+    assert {errno.ECONNREFUSED: 3} == found.failures
+    assert {} == found.operations
+    assert address == (found.key.peer.address, found.key.peer.port)
 
 
 def test_a_body_until_the_end_of_the_connection_is_one_response(kernel: Kernel) -> None:

@@ -29,10 +29,6 @@ LOAD_FROM_R9 = bytes((0x79, 0x90)) + bytes(6)
 
 ESSENTIAL = ("enter", "leave")
 OPTIONAL = tuple(hook.program for hook in HOOKS if hook.program not in ESSENTIAL)
-NAMELESS = pytest.mark.xfail(reason="a connect that nobody saw succeed has no ends", strict=True)
-DEGRADING = [
-    pytest.param(program, marks=NAMELESS if program == "set_state" else ()) for program in OPTIONAL
-]
 
 Book = Mapping[str, int]
 
@@ -139,7 +135,7 @@ def test_every_program_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("program", DEGRADING)
+@pytest.mark.parametrize("program", OPTIONAL)
 def test_a_program_that_fails_takes_its_own_metrics_with_it(program: str, stage: Stage) -> None:
     """Nothing else is wrong by one, and the agent can say what is missing and why."""
     kernel = Kernel(spoil(stage, program))
@@ -159,19 +155,21 @@ def test_without_system_calls_there_is_one_clear_error(program: str, stage: Stag
         Kernel(spoil(stage, program))
 
 
-def test_retransmits_come_at_the_end_when_they_cannot_be_seen_happening() -> None:
-    """The socket's own counter is read when it is destroyed, whatever was seen before."""
+def test_retransmits_come_at_the_drain_when_they_cannot_be_seen_happening() -> None:
+    """The socket's own counter is read then, whatever was seen before."""
     kernel = Kernel(spoil(Stage.LOAD, "retransmit"))
     with play(kernel) as process:
-        before = next_act(process), book_of(list(kernel.drain()))
-        after = next_act(process), book_of(list(kernel.drain()))
+        book = next_act(process)
+        found = book_of(list(kernel.drain()))
 
     what = "lossy client retransmit"
-    assert (2, 0) <= (before[0][what], before[1][what])
-    assert (0, after[0][what]) == (before[1][what], after[1][what])
+    assert 2 <= book[what]
+    assert book[what] == found[what]
 
 
-@pytest.mark.parametrize("program", OPTIONAL[:-1])
+@pytest.mark.parametrize(
+    "program", [hook.program for hook in HOOKS if len(hook.ladder) > 1 and not hook.is_essential]
+)
 def test_a_refused_program_falls_to_the_next_rung(program: str) -> None:
     """On a raw tracepoint the same program counts the same."""
     kernel = Kernel(spoil(Stage.LOAD, program, rungs=(Rung.TP_BTF,)))

@@ -7,6 +7,7 @@ A program that this kernel refuses costs what its row says, and nothing else.
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ class Hook:
     is_essential: bool = False
     """Whether nothing at all can be measured without it."""
 
+    over: str = ""
+    """The map that an iterator goes over, if it is one over a map."""
+
     @property
     def place(self) -> str:
         """The tracepoint, or what is iterated over."""
@@ -65,16 +69,30 @@ HOOKS = (
         "tp_btf/inet_sock_set_state",
         "non-blocking connects, who listens since the task began",
     ),
-    Hook("retransmit", "tp_btf/tcp_retransmit_skb", "retransmits while a connection is open"),
+    Hook(
+        "retransmit",
+        "tp_btf/tcp_retransmit_skb",
+        "retransmits before the next drain",
+    ),
     Hook(
         "destroy",
         "tp_btf/tcp_destroy_sock",
-        "retransmits never answered, room of connections that ended",
+        "unanswered requests, room of connections that ended",
     ),
+    Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent"),
+    Hook("receive_reset", "tp_btf/tcp_receive_reset", "resets received"),
     Hook("drop", "tp_btf/kfree_skb", "drops"),
     Hook("fork", "tp_btf/sched_process_fork", "children of watched processes"),
     Hook("exit", "tp_btf/sched_process_exit", "room of watched processes that ended"),
+    Hook("choose", "iter/task", "children born while their parent's task begins"),
     Hook("survey", "iter/task_file", "who listens, and idle connections, since before the task"),
+    Hook(
+        "gather",
+        "iter/bpf_map_elem",
+        "what TCP counts of a connection before it ends",
+        over="connections",
+    ),
+    Hook("overflow", "iter/bpf_map_elem", "connections refused by a listener", over="listeners"),
 )
 """Every program there is, in the order in which they are attached."""
 
@@ -181,13 +199,19 @@ class Programs:
     """The object with the programs that have a rung, loaded. Raises `Refused`."""
 
     def __init__(
-        self, rungs: Mapping[str, Rung], touch: Touch = leave_as_is, *, path: Path = OBJECT
+        self,
+        rungs: Mapping[str, Rung],
+        touch: Touch = leave_as_is,
+        *,
+        path: Path = OBJECT,
+        fit: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self._rungs = dict(rungs)
         self._touch = touch
         self._links: list[Any] = []
         with _on_raw_tracepoints(h.section for h in HOOKS if rungs.get(h.program) is Rung.RAW_TP):
             self.object = _open(path)
+            fit(self.object)
             logs = [self._prepare(each) for each in _programs(self.object)]
             code = library().bpf_object__load(self.object)
         if code < 0:
@@ -215,7 +239,7 @@ class Programs:
         for hook, rung, program in self._loaded():
             self._touch(Stage.ATTACH, rung, program)
             try:
-                link = _attached(hook, rung, program)
+                link = _attached(self.object, hook, rung, program)
             except Refused as error:
                 refused[hook.program] = str(error)
                 del self._rungs[hook.program]
@@ -245,7 +269,12 @@ class Programs:
         """Run an iterator to its end; one that this kernel refuses shows nothing."""
         for hook, rung, program in self._loaded():
             if hook.program == name:
-                _read(_attached(hook, rung, program))
+                _read(_attached(self.object, hook, rung, program))
+
+    def missed(self) -> Mapping[str, int]:
+        """Events that the kernel kept from a program because it was running on that CPU."""
+        found = sum(_missed(library().bpf_program__fd(each)) for _, _, each in self._loaded())
+        return {"hook_missed": found} if found else {}
 
     @property
     def is_attached(self) -> bool:
@@ -296,16 +325,36 @@ def _name(program: Any) -> str:
     return text(library().bpf_program__name(program))
 
 
-def _attached(hook: Hook, rung: Rung, program: Any) -> Any:
+def _attached(opened: Any, hook: Hook, rung: Rung, program: Any) -> Any:
     if rung is Rung.RAW_TP:
         link = library().bpf_program__attach_raw_tracepoint(program, hook.place.encode())
     elif rung is Rung.ITERATOR:
-        link = library().bpf_program__attach_iter(program, ffi.NULL)
+        options, _kept = _iterated(opened, hook.over)
+        link = library().bpf_program__attach_iter(program, options)
     else:
         link = library().bpf_program__attach(program)
     if not link:
         raise Refused(f"it cannot be attached: {_reason(ffi.errno)}")
     return link
+
+
+def _missed(fd: int) -> int:
+    """Read from where the kernel describes a program to its owner."""
+    text = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    found = re.search(r"^recursion_misses:\s*(\d+)", text, re.M)
+    return int(found[1]) if found else 0
+
+
+def _iterated(opened: Any, name: str) -> tuple[Any, Any]:
+    """What an iterator is told to go over, a map or nothing, and what must outlive the call."""
+    if not name:
+        return ffi.NULL, None
+    fd = checked(library().bpf_object__find_map_fd_by_name(opened, name.encode()), f"map {name}")
+    info = ffi.new("uint32_t *", fd)
+    options: Any = ffi.new("struct bpf_iter_attach_opts *")
+    options.sz = ffi.sizeof("struct bpf_iter_attach_opts")
+    options.link_info, options.link_info_len = info, ffi.sizeof("uint32_t")
+    return options, info
 
 
 def _read(link: Any) -> None:

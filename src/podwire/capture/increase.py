@@ -1,7 +1,7 @@
 """
-What a map of growing counters gained since it was last read.
+What growing counters gained since they were last read.
 
-In: the whole map, each time.  Out: the entries that changed, with their increase.
+In: the same counters, each time.  Out: those that changed, with their increase.
 Nothing is cleared in the kernel, so nothing can be lost between reading and clearing.
 """
 
@@ -11,39 +11,73 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+PAIRS = (
+    *(((name, "buckets"), (name, total)) for name in ("write", "read", "rtt", "connect", "close")
+      for total in ("bytes", "time")),
+    (("request_sizes",), ("request_bytes",)),
+    (("statuses", "count"), ("response_bytes",)),
+    (("durations",), ("duration_ns",)),
+)  # fmt: skip
+"""Counts, and the totals that belong to them."""
+
 
 class Increase:
-    """Remembers the last reading of one map."""
+    """Remembers the last reading of counters that are told by their place."""
 
-    def __init__(self) -> None:
-        self._before: dict[bytes, bytes] = {}
-        self._unchanged: dict[bytes, int] = {}
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._before: Array = np.zeros(0, dtype)
+        self._still: Array = np.zeros(0, np.int64)
 
-    def take(self, keys: Array, values: Array) -> tuple[Array, Array]:
-        """Keys and increases of entries that changed since the last call."""
-        now = dict(zip(_rows(keys), _rows(values), strict=True))
-        changed = [i for i, (k, v) in enumerate(now.items()) if self._before.get(k) != v]
-        zero = bytes(values.dtype.itemsize)
-        before = b"".join(self._before.get(keys[i].tobytes(), zero) for i in changed)
-        self._unchanged = {
-            k: self._unchanged.get(k, 0) + 1 for k, v in now.items() if self._before.get(k) == v
-        }
-        self._before = now
-        return keys[changed], difference(values[changed], np.frombuffer(before, values.dtype))
+    def take(self, now: Array) -> tuple[Array, Array]:
+        """
+        Places that changed since the last reading, and their increases.
 
-    def idle(self, readings: int) -> list[bytes]:
-        """Keys that have not changed for so many readings."""
-        return [key for key, count in self._unchanged.items() if count >= readings]
+        A total that has grown while its count has not belongs to something whose counting is
+        just underway: it is taken together with its count, the next time.
+        """
+        self._grow(len(now))
+        changed = np.flatnonzero((_bytes(now) != _bytes(self._before)).any(axis=1))
+        self._still += 1
+        self._still[changed] = 0
+        gained = difference(now[changed], self._before[changed])
+        reached = now[changed]
+        for count, total in PAIRS:
+            _hold_back(count, total, gained, reached, self._before[changed])
+        self._before[changed] = reached
+        return changed, gained
 
-    def forget(self, key: bytes) -> None:
-        """The entry was removed from the map."""
-        self._before.pop(key, None)
-        self._unchanged.pop(key, None)
+    def _grow(self, size: int) -> None:
+        more = size - len(self._before)
+        if more > 0:
+            self._before = np.concatenate([self._before, np.zeros(more, self._before.dtype)])
+            self._still = np.concatenate([self._still, np.zeros(more, np.int64)])
+
+    def still(self, readings: int) -> Array:
+        """Places that have not changed for so many readings."""
+        return np.flatnonzero(self._still >= readings)
+
+    def forget(self, place: int) -> None:
+        """The counters of a place were set to zero."""
+        self._before[place : place + 1] = np.zeros(1, self._before.dtype)
+        self._still[place] = 0
 
 
-def _rows(array: Array) -> list[bytes]:
-    data, size = array.tobytes(), array.dtype.itemsize
-    return [data[at : at + size] for at in range(0, len(data), size)]
+def _hold_back(
+    count: tuple[str, ...], total: tuple[str, ...], gained: Array, reached: Array, before: Array
+) -> None:
+    waits = ~_field(gained, count).any(axis=1)
+    _field(gained, total)[waits] = 0
+    _field(reached, total)[waits] = _field(before, total)[waits]
+
+
+def _field(array: Array, path: tuple[str, ...]) -> Array:
+    for name in path:
+        array = array[name]
+    return array
+
+
+def _bytes(array: Array) -> Array:
+    return array.view(np.uint8).reshape(len(array), -1)
 
 
 def difference(now: Array, before: Array) -> Array:

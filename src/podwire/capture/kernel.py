@@ -24,14 +24,23 @@ from podwire.capture.hooks import (
     leave_as_is,
     stand,
 )
-from podwire.capture.increase import Increase
 from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library
 from podwire.capture.probe import may_load
-from podwire.capture.table import Array, Table, read_cpus
-from podwire.model.flow import Flow
+from podwire.capture.reason import Tally
+from podwire.capture.size import fit, node_sizes, turn
+from podwire.capture.slots import Slots
+from podwire.capture.table import Table, read_cpus, read_each_cpu
+from podwire.model.flow import Flow, Listener
 
-IDLE_READINGS = 150
+RATES = (250, 100, 300, 1000)
+"""Ticks a second that kernels are built with."""
+
+LEAST_TICKS = 25
+"""Before so many have passed the rate cannot be told, and the commonest is taken."""
+
+Knobs = Mapping[str, int]
+NO_KNOBS: Knobs = {}
 
 
 def check_system() -> None:
@@ -51,8 +60,9 @@ def check_system() -> None:
 class Kernel:
     """The flow source of this host. Raises `Unavailable` when it cannot be one."""
 
-    def __init__(self, touch: Touch = leave_as_is) -> None:
+    def __init__(self, touch: Touch = leave_as_is, knobs: Knobs = NO_KNOBS) -> None:
         check_system()
+        self._knobs = knobs
         self._program: _Program | None = None
         self._lost: Counter[str] = Counter()
         self._touch = touch
@@ -69,12 +79,23 @@ class Kernel:
             self.close()
             return
         if self._program is None:
-            self._program = _Program(self.standings, self._touch)
+            self._program = _Program(self.standings, self._touch, self._knobs)
             self.standings = self._program.attach()
         self._program.watch(pids)
 
     def drain(self) -> Sequence[Flow]:
         return self._program.drain() if self._program else ()
+
+    def listeners(self) -> Sequence[Listener]:
+        return self._program.listeners() if self._program else ()
+
+    def tallies(self) -> Mapping[str, int]:
+        """Both sides of the conservation laws since the first process was watched."""
+        return self._program.tallies() if self._program else {}
+
+    def costs(self) -> Mapping[str, tuple[int, int]]:
+        """Runs and ns of our programs for watched calls, with the knob `is_timed` on."""
+        return self._program.costs() if self._program else {}
 
     def losses(self) -> Mapping[str, int]:
         current = self._program.losses() if self._program else {}
@@ -90,36 +111,62 @@ class Kernel:
 class _Program:
     """The object, loaded: its maps, and its programs once somebody is watched."""
 
-    def __init__(self, standings: Sequence[Standing], touch: Touch = leave_as_is) -> None:
+    def __init__(
+        self, standings: Sequence[Standing], touch: Touch = leave_as_is, knobs: Knobs = NO_KNOBS
+    ) -> None:
         self._standings = standings
+        self._knobs = knobs
         rungs = {each.hook.program: each.rung for each in standings if each.rung}
-        self._programs = Programs(rungs, touch)
+        self._programs = Programs(rungs, touch, fit=self._fit)
         self._object = self._programs.object
-        self._layouts = Layouts(_raw_btf(self._object))
-        self._watched = Table(self._fd("watched"), np.dtype("<u4"), np.dtype("<u4"))
-        self._flows = self._table("flows", "flow_key", "flow")
-        status = self._layouts.structure("status_key")
-        self._statuses = Table(self._fd("statuses"), status, np.dtype("<u8"))
-        self._flow_increase, self._status_increase = Increase(), Increase()
+        layouts = self._layouts = Layouts(_raw_btf(self._object))
+        self._watched = Table(self.fd("watched"), np.dtype("<u4"), np.dtype("<u8"))
+        self._marks = Table(self.fd("marks"), np.dtype("<u4"), np.dtype("<u8"))
+        self._usage = Table(self.fd("usages"), np.dtype("<u4"), layouts.structure("usage"))
+        self._connections = Table(
+            self.fd("connections"), np.dtype("<u8"), layouts.structure("connection")
+        )
+        listener = layouts.structure("listener")
+        self._listeners = Table(self.fd("listeners"), np.dtype("<u8"), listener)
+        self._slots = Slots(self.fd, layouts.structure("flow"), layouts.structure("flow_key"))
+        reason = layouts.structure("reason_key")
+        self._reasons = Tally(self.fd("reasons"), reason, layouts.enumeration("what"))
+        self._overflows: dict[int, int] = {}
+        self._first = self._clock()
 
-    def _fd(self, name: str) -> int:
+    def _fit(self, opened: Any) -> None:
+        layouts = Layouts(_raw_btf(opened))
+        fit(opened, layouts, node_sizes())
+        for name, value in self._knobs.items():
+            turn(opened, layouts, name, value)
+
+    def fd(self, name: str) -> int:
+        """A map's descriptor."""
         found = library().bpf_object__find_map_fd_by_name(self._object, name.encode())
         return checked(found, f"map {name}")
-
-    def _table(self, name: str, key: str, value: str) -> Table:
-        layouts = self._layouts
-        return Table(self._fd(name), layouts.structure(key), layouts.structure(value))
 
     def watch(self, pids: Collection[int]) -> None:
         """Point the programs at these processes and take in their open sockets."""
         known, _ = self._watched.read()
         current = set(known.tolist())
-        one = np.ones(1, np.uint32)
         for pid in set(pids) - current:
-            self._watched.put(np.array([pid], np.uint32), one)
+            self._watched.put(np.array([pid], np.uint32), np.zeros(1, np.uint64))
         for pid in current - set(pids):
             self._watched.remove(np.array([pid], np.uint32))
+        self._mark(current ^ set(pids), set(pids))
+        self._programs.read("choose")
         self._programs.read("survey")
+
+    def _mark(self, changed: Collection[int], watched: Collection[int]) -> None:
+        """Set bits; the iterator sets right what a fork changed in the same word meanwhile."""
+        for pid in changed:
+            word = np.array([pid // 64], np.uint32)
+            bits = self._marks.get(word)
+            if bits is None:  # beyond the highest pid of this system
+                continue
+            bit = np.uint64(1 << pid % 64)
+            new = bits | bit if pid in watched else bits & ~bit
+            self._marks.put(word, np.array([new], np.uint64))
 
     def attach(self) -> tuple[Standing, ...]:
         """Let the programs count; the result says which of them do."""
@@ -134,51 +181,78 @@ class _Program:
         return found
 
     def drain(self) -> list[Flow]:
-        """
-        Flows that changed since the last drain, by their increase.
-
-        A response may be counted after its flow was read and before the statuses are: it is this
-        drain's all the same, with a flow that gained nothing else.
-        """
-        keys, values = self._flow_increase.take(*self._flows.read())
-        responses = self._responses()
-        self._drop_idle()
+        """Flows that changed since the last drain, by their increase."""
+        self._programs.read("gather")
+        reasons = self._reasons.take()
+        tick_ns = self._tick_ns()
+        changed = dict(self._slots.take(int(self._clock()["flows"])))
+        nothing = np.zeros((), self._slots.rows.dtype)
         flows = [
-            decode.flow(key, value, responses.pop(key.tobytes(), {}))
-            for key, value in zip(keys, values, strict=True)
+            decode.flow(
+                self._slots.rows[slot],
+                changed.get(slot, nothing),
+                reasons.get(slot, decode.Reasons()),
+                tick_ns,
+            )
+            for slot in sorted({*changed, *reasons} - {0})
         ]
-        nothing = np.zeros((), self._flows.value)
-        return flows + [
-            decode.flow(np.frombuffer(key, self._flows.key)[0], nothing, counts)
-            for key, counts in responses.items()
-        ]
+        self._reasons.forget(self._slots.give_back())
+        return [flow for flow in flows if not decode.is_empty(flow)]
 
-    def _responses(self) -> dict[bytes, dict[int, int]]:
-        """New responses by flow key and status."""
-        found: dict[bytes, dict[int, int]] = {}
-        keys, counts = self._status_increase.take(*self._statuses.read())
-        for key, count in zip(keys, counts.tolist(), strict=True):
-            found.setdefault(key["flow"].tobytes(), {})[int(key["status"])] = count
+    def _clock(self) -> Any:
+        return self._usage.get(np.zeros(1, np.uint32))
+
+    def _tick_ns(self) -> int:
+        """How long a tick of the kernel's clock is: one of the rates that kernels have."""
+        first, last = self._first, self._clock()
+        if not first["ns"]:
+            self._first = last
+        ticks, time_ns = int(last["ticks"] - first["ticks"]), int(last["ns"] - first["ns"])
+        if not first["ns"] or ticks < LEAST_TICKS:
+            return 1_000_000_000 // RATES[0]
+        rate = ticks / time_ns * 1_000_000_000
+        return 1_000_000_000 // min(RATES, key=lambda each: abs(each - rate))
+
+    def listeners(self) -> list[Listener]:
+        """Listening sockets that had no room for a connection since the last time."""
+        self._programs.read("overflow")
+        keys, values = self._listeners.read()
+        before, self._overflows = self._overflows, {}
+        found = []
+        for sk, each in zip(keys.tolist(), values, strict=True):
+            drops = self._overflows[sk] = int(each["drops"])
+            if drops > before.get(sk, 0):
+                found.append(
+                    Listener(int(each["pid"]), int(each["key"]["port"]), drops - before.get(sk, 0))
+                )
         return found
-
-    def _drop_idle(self) -> None:
-        """Flows that have been still for minutes give their room back."""
-        pairs = ((self._flows, self._flow_increase), (self._statuses, self._status_increase))
-        for table, increase in pairs:
-            for key in increase.idle(IDLE_READINGS):
-                entry: Array = np.frombuffer(key, table.key)
-                table.remove(entry)
-                increase.forget(key)
 
     def losses(self) -> Mapping[str, int]:
         """Counts by reason since the programs were loaded."""
-        fd, cpus = self._fd("losses"), _possible_cpus()
-        reasons = self._layouts.enumeration("loss")
+        counts = self._enumerated("loss", "losses")
+        found = {name: count for name, count in counts.items() if count}
+        return {**found, **self._programs.missed()}
+
+    def tallies(self) -> Mapping[str, int]:
+        """Both sides of the conservation laws, and what is underway on open connections."""
+        keys, values = self._connections.read()
+        underway = int((values["pushed"] - values["popped"]).sum()) if len(keys) else 0
+        return self._enumerated("tally", "tallies") | {"requests_underway": underway}
+
+    def costs(self) -> Mapping[str, tuple[int, int]]:
+        """Runs and ns of our programs for watched calls, and of the clock that tells them."""
+        kind, cpus = self._layouts.structure("cost_sum"), _possible_cpus()
+        names = list(self._layouts.enumeration("cost").items())[:-1]
+        sums = {name: read_each_cpu(self.fd("costs"), at, cpus, kind) for name, at in names}
         return {
-            name.removeprefix("LOSS_").lower(): count
-            for name, index in reasons.items()
-            if name != "LOSS_REASONS" and (count := read_cpus(fd, index, cpus))
+            name.partition("_")[2].lower(): (int(each["runs"].sum()), int(each["ns"].sum()))
+            for name, each in sums.items()
         }
+
+    def _enumerated(self, kind: str, table: str) -> dict[str, int]:
+        cpus, fd = _possible_cpus(), self.fd(table)
+        names = list(self._layouts.enumeration(kind).items())[:-1]
+        return {name.partition("_")[2].lower(): read_cpus(fd, index, cpus) for name, index in names}
 
     def close(self) -> None:
         """Detach and unload."""

@@ -36,9 +36,8 @@ class Layouts:
         self._strings = raw[length + strings_at :]
         self._types = [_Type("", 0, 0, b"")]
         self._read(raw[length + types_at : length + types_at + types_size])
-        self._by_name = {
-            (each.kind, each.name): each for each in self._types if each.kind in (STRUCT, ENUM)
-        }
+        named = (STRUCT, ENUM, DATASEC)
+        self._by_name = {(each.kind, each.name): each for each in self._types if each.kind in named}
 
     def _read(self, section: bytes) -> None:
         at = 0
@@ -83,6 +82,13 @@ class Layouts:
             is_signed = struct.unpack("<I", kind.tail)[0] >> 24 & 1
             return np.dtype(f"<{'i' if is_signed else 'u'}{kind.size_or_type}")
         raise TypeError(f"{kind.name or 'a member'} has a BTF kind that is no counter: {kind.kind}")
+
+    def offset(self, section: str, variable: str) -> int:
+        """Where a variable lies in its section. Raises KeyError."""
+        for type_id, offset, _ in struct.iter_unpack("<III", self._by_name[DATASEC, section].tail):
+            if self._types[type_id].name == variable:
+                return int(offset)
+        raise KeyError(variable)
 
     def enumeration(self, name: str) -> Mapping[str, int]:
         """The names and values of `enum name`. Raises KeyError."""

@@ -41,9 +41,18 @@ ffi.cdef(
     struct bpf_link *bpf_program__attach_raw_tracepoint(const struct bpf_program *,
                                                         const char *name);
     struct bpf_link *bpf_program__attach_iter(const struct bpf_program *, const void *opts);
+    struct bpf_iter_attach_opts { size_t sz; void *link_info; uint32_t link_info_len; };
+    struct bpf_map *bpf_object__find_map_by_name(const struct bpf_object *, const char *name);
+    int bpf_map__set_max_entries(struct bpf_map *, uint32_t);
+    uint32_t bpf_map__max_entries(const struct bpf_map *);
+    void *bpf_map__initial_value(struct bpf_map *, size_t *size);
     int bpf_link__fd(const struct bpf_link *);
     int bpf_link__destroy(struct bpf_link *);
     int bpf_iter_create(int link_fd);
+    struct btf_type { uint32_t name_off, info, size; };
+    struct btf_enum { uint32_t name_off; int32_t val; };
+    const struct btf_type *btf__type_by_id(const struct btf *, uint32_t id);
+    const char *btf__name_by_offset(const struct btf *, uint32_t offset);
     struct ring_buffer;
     struct ring_buffer *ring_buffer__new(int fd, void *each, void *context, const void *opts);
     int ring_buffer__consume(struct ring_buffer *);

@@ -47,6 +47,13 @@ class Table:
             cursor, following = following, cursor
             start = cursor
 
+    def get(self, key: Array) -> Any:
+        """The value of a key as a scalar, or None; the key is an array of one element."""
+        value = np.zeros(1, self.value)
+        if library().bpf_map_lookup_elem(self._fd, _pointer(key), _pointer(value)):
+            return None
+        return value[0]
+
     def put(self, key: Array, value: Array) -> None:
         """Insert or replace one entry; both arrays hold one element."""
         code = library().bpf_map_update_elem(self._fd, _pointer(key), _pointer(value), 0)
@@ -61,8 +68,31 @@ def _pointer(array: Array) -> Any:
     return ffi.cast("void *", array.ctypes.data)
 
 
+def read_first(fd: int, count: int, value: np.dtype[Any]) -> Array:
+    """The first so many elements of an array map."""
+    keys, values = np.zeros(count, np.uint32), np.zeros(count, value)
+    room, cursor = ffi.new("unsigned *", count), ffi.new("char[]", 64)
+    code = library().bpf_map_lookup_batch(
+        fd, ffi.NULL, cursor, _pointer(keys), _pointer(values), room, ffi.NULL
+    )
+    if code != -errno.ENOENT:  # the map ends there
+        checked(code, "reading an array")
+    return values[: room[0]]
+
+
+def append(fd: int, value: Array) -> None:
+    """Put one element at the end of a queue."""
+    checked(library().bpf_map_update_elem(fd, ffi.NULL, _pointer(value), 0), "filling a queue")
+
+
+def read_each_cpu(fd: int, index: int, cpus: int, value: np.dtype[Any]) -> Array:
+    """One element of a per-CPU array, of every CPU."""
+    key, values = np.array([index], np.uint32), np.zeros(cpus, value)
+    code = library().bpf_map_lookup_elem(fd, _pointer(key), _pointer(values))
+    checked(code, "reading a per-CPU array")
+    return values
+
+
 def read_cpus(fd: int, index: int, cpus: int) -> int:
     """The sum over all CPUs of one u64 of a per-CPU array."""
-    key, values = np.array([index], np.uint32), np.zeros(cpus, np.uint64)
-    checked(library().bpf_map_lookup_elem(fd, _pointer(key), _pointer(values)), "reading losses")
-    return int(values.sum())
+    return int(read_each_cpu(fd, index, cpus, np.dtype("<u8")).sum())

@@ -85,6 +85,41 @@ class Http:
     duration_buckets: tuple[int, ...] = ()
     """Counts for `bounds.HTTP_MS`."""
 
+    unanswered: int = 0
+    """Complete requests whose connection ended before a response did."""
+
+    unpaired: Mapping[int, int] = field(default_factory=dict)
+    """Responses by status whose request was not seen; they are in no other number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """What TCP itself says of the connections of a flow; times in ns."""
+
+    handshake_retransmits: int = 0
+    """SYN and SYN-ACK segments sent again; retransmits include them."""
+
+    resets_sent: int = 0
+    resets_received: int = 0
+    bytes_acked: int = 0
+    bytes_received: int = 0
+    segments_out: int = 0
+    segments_in: int = 0
+    delivered: int = 0
+    busy_ns: int = 0
+    """Time with something to send;"""
+
+    rwnd_limited_ns: int = 0
+    """of it waiting for the peer's window,"""
+
+    sndbuf_limited_ns: int = 0
+    """of it waiting for room in the own send buffer."""
+
+    uncalled_written: int = 0
+    """Bytes that crossed without a call that is seen (io_uring, 32-bit calls), at the end."""
+
+    uncalled_read: int = 0
+
 
 OPERATIONS = ("write", "read", "rtt", "connect", "close", "retransmit", "drop")
 """The operations of a flow, by the stem that names them at every station."""
@@ -99,3 +134,18 @@ class Flow:
     """By a name of `OPERATIONS`; an operation that did not happen is absent."""
 
     http: Http | None = None
+    tcp: Tcp = Tcp()
+    failures: Mapping[int, int] = field(default_factory=dict)
+    """Connects that failed, by errno; 0 when the program gave up."""
+
+    drops: Mapping[str, int] = field(default_factory=dict)
+    """Dropped packets by the kernel's name of the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that accepts, and how often it had no room since the last drain."""
+
+    pid: int
+    port: int
+    overflows: int

@@ -1,0 +1,140 @@
+/* What TCP itself counts of a connection: read now and then and at its end, never a packet. */
+#ifndef PODWIRE_FACT_H
+#define PODWIRE_FACT_H
+
+#include "message.h"
+
+enum { CHRONO_BUSY = 1, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED };
+
+/* Bit fields move and change their width between kernels. */
+#define BITS(record, field)                                                                        \
+	({                                                                                         \
+		u64 value_ = 0;                                                                    \
+		bpf_probe_read_kernel(&value_, __builtin_preserve_field_info((record)->field, 1) & 7, \
+				      (void *)(record) +                                           \
+					      __builtin_preserve_field_info((record)->field, 0));  \
+		value_ <<= __builtin_preserve_field_info((record)->field, 4);                      \
+		value_ >> __builtin_preserve_field_info((record)->field, 5);                       \
+	})
+
+/* Segments sent again since the last look; the socket's own counter is the truth. */
+inline_always void count_retransmits(u64 sk, struct connection *connection, struct flow *flow)
+{
+	u32 total = FIELD(struct tcp_sock, sk, total_retrans);
+
+	if (total == connection->total_retrans)
+		return;
+	add(flow->retransmits, total - connection->total_retrans);
+	connection->total_retrans = total;
+}
+
+/* The increase of a 32-bit counter that wraps, and of what was counted of it. */
+inline_always void count_fact(u64 *sum, u64 *counted, u32 now)
+{
+	u32 more = now - (u32)*counted;
+
+	if (!more)
+		return;
+	*counted += more;
+	add(*sum, more);
+}
+
+inline_always void count_long_fact(u64 *sum, u64 *counted, u64 now)
+{
+	if (now == *counted)
+		return;
+	add(*sum, now - *counted);
+	*counted = now;
+}
+
+inline_always void count_time(struct tcp_sock *tcp, struct connection *connection,
+			      struct flow *flow)
+{
+	u32 stats[3] = {}, running = 0, kind = BITS(tcp, chrono_type);
+
+	READ(stats, tcp->chrono_stat);
+	READ(running, tcp->chrono_start);
+	running = (u32)bpf_jiffies64() - running;
+	if (kind == CHRONO_BUSY)
+		stats[0] += running;
+	if (kind == CHRONO_RWND_LIMITED)
+		stats[1] += running;
+	if (kind == CHRONO_SNDBUF_LIMITED)
+		stats[2] += running;
+	stats[0] += stats[1] + stats[2];
+	count_fact(&flow->facts.busy_ticks, &connection->facts.busy_ticks, stats[0]);
+	count_fact(&flow->facts.rwnd_limited_ticks, &connection->facts.rwnd_limited_ticks, stats[1]);
+	count_fact(&flow->facts.sndbuf_limited_ticks, &connection->facts.sndbuf_limited_ticks,
+		   stats[2]);
+}
+
+/* Take over what the socket counted since the last look. */
+apart int count_facts(u64 sk, struct connection *connection)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	struct facts *counted;
+	struct flow *flow;
+
+	if (!connection)
+		return 0;
+	flow = flow_of(connection, &connection->key);
+	if (!flow)
+		return 0;
+	counted = &connection->facts;
+	count_retransmits(sk, connection, flow);
+	count_long_fact(&flow->facts.bytes_acked, &counted->bytes_acked,
+			FIELD(struct tcp_sock, sk, bytes_acked));
+	count_long_fact(&flow->facts.bytes_received, &counted->bytes_received,
+			FIELD(struct tcp_sock, sk, bytes_received));
+	count_fact(&flow->facts.segments_out, &counted->segments_out,
+		   FIELD(struct tcp_sock, sk, segs_out));
+	count_fact(&flow->facts.segments_in, &counted->segments_in,
+		   FIELD(struct tcp_sock, sk, segs_in));
+	count_fact(&flow->facts.delivered, &counted->delivered,
+		   FIELD(struct tcp_sock, sk, delivered));
+	count_time(tcp, connection, flow);
+	return 0;
+}
+
+/* A socket that was open before: what it counted until now is not this task's. */
+apart int forget_facts(u64 sk, struct connection *connection)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	u32 stats[3] = {};
+
+	if (!connection)
+		return 0;
+	READ(stats, tcp->chrono_stat);
+	READ(connection->total_retrans, tcp->total_retrans);
+	READ(connection->facts.bytes_acked, tcp->bytes_acked);
+	READ(connection->facts.bytes_received, tcp->bytes_received);
+	connection->facts.segments_out = FIELD(struct tcp_sock, sk, segs_out);
+	connection->facts.segments_in = FIELD(struct tcp_sock, sk, segs_in);
+	connection->facts.delivered = FIELD(struct tcp_sock, sk, delivered);
+	connection->facts.busy_ticks = stats[0] + stats[1] + stats[2];
+	connection->facts.rwnd_limited_ticks = stats[1];
+	connection->facts.sndbuf_limited_ticks = stats[2];
+	return 0;
+}
+
+/* Bytes that crossed, and of them those that no call of ours moved. */
+inline_always void count_uncalled(struct connection *connection, struct flow *flow, u8 direction,
+				  u32 crossed)
+{
+	u64 called = connection->called[direction & 1];
+	s32 uncalled = crossed - (u32)called;
+
+	tally(TALLY_BYTES_CALLED, called);
+	tally(TALLY_BYTES_CROSSED, called + uncalled);
+	if (uncalled <= 0)
+		return;
+	tally(TALLY_BYTES_UNCALLED, uncalled);
+	if (!flow)
+		return;
+	if (direction == EGRESS)
+		add(flow->uncalled_written, uncalled);
+	else
+		add(flow->uncalled_read, uncalled);
+}
+
+#endif

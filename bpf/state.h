@@ -1,0 +1,207 @@
+/* What TCP says of its sockets: established, closing, gone, sent again, reset. */
+#ifndef PODWIRE_STATE_H
+#define PODWIRE_STATE_H
+
+#define SOCK_DONE 1 /* a bit of sk_flags: the peer's FIN is queued */
+
+inline_always void end_stream(struct connection *connection, struct work *work, u64 start_ns,
+			      u8 direction)
+{
+	work->key = connection->key;
+	work->now_ns = bpf_ktime_get_ns();
+	work->start_ns = start_ns;
+	work->direction = direction;
+	end_direction(connection, work);
+}
+
+inline_always void open_connection(u64 sk, struct connection *connection)
+{
+	read_ends((struct sock *)sk, connection);
+	set_role(connection, ROLE_CLIENT);
+	connection->opening_ns = bpf_ktime_get_ns() - connection->opening_ns;
+	connection->opening = OPENING_DONE;
+	connection->handshake_retransmits = FIELD(struct tcp_sock, sk, total_retrans);
+	begin_sequence(sk, connection);
+	register_ends(sk, connection);
+}
+
+/* It was never established: an errno, or 0 when the program gave it up. */
+apart int fail_connection(u64 sk, struct connection *connection, u32 error)
+{
+	struct flow *flow;
+
+	if (!connection)
+		return 0;
+	read_ends((struct sock *)sk, connection);
+	set_role(connection, ROLE_CLIENT);
+	connection->opening = OPENING_NONE;
+	connection->handshake_retransmits = FIELD(struct tcp_sock, sk, total_retrans);
+	settle(connection);
+	flow = flow_of(connection, &connection->key);
+	count_reason(connection->slot, WHAT_CONNECT_FAILED, error);
+	if (flow) {
+		count_retransmits(sk, connection, flow);
+		add(flow->holders, -1);
+	}
+	give_back_socket(connection->opener);
+	bpf_map_delete_elem(&connections, &sk);
+	return 0;
+}
+
+/* Our end sends no more: it closed, shut down, or its process is gone. */
+apart int end_sending(u64 sk, struct connection *connection, s32 state, u32 which)
+{
+	struct work *work = bpf_map_lookup_elem(&works, &which);
+
+	if (!connection || !work)
+		return 0;
+	end_stream(connection, work, 0, EGRESS);
+	if (state == TCP_LAST_ACK && is_read_out(sk))
+		end_stream(connection, work, 0, INGRESS);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state(u64 *context)
+{
+	u64 sk = context[0];
+	s32 before = context[1], state = context[2];
+	u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct connection *connection;
+
+	if (state == TCP_LISTEN) {
+		if (is_watched(pid))
+			register_listener(sk, pid);
+		return 0;
+	}
+	if (state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK &&
+	    state != TCP_CLOSE)
+		return 0;
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (!connection)
+		return 0;
+	if (connection->opening == OPENING_UNDERWAY && state == TCP_ESTABLISHED)
+		open_connection(sk, connection);
+	else if (connection->opening == OPENING_UNDERWAY && state == TCP_CLOSE &&
+		 before == TCP_SYN_SENT)
+		fail_connection(sk, connection, FIELD(struct sock, sk, sk_err));
+	if (state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK)
+		return 0;
+	connection->is_ended = 1;
+	end_sending(sk, connection, state, WORK_OF_STATES);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int retransmit(u64 *context)
+{
+	u64 sk = context[0];
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
+	struct flow *flow;
+
+	if (!connection || !connection->is_classified)
+		return 0;
+	flow = flow_of(connection, &connection->key);
+	if (flow)
+		count_retransmits(sk, connection, flow);
+	return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int send_reset(u64 *context)
+{
+	u64 sk = context[0];
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
+
+	if (connection)
+		connection->resets_sent += 1;
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int receive_reset(u64 *context)
+{
+	u64 sk = context[0];
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
+
+	if (connection)
+		connection->resets_received += 1;
+	return 0;
+}
+
+/* A listener is gone: nobody connects to it any more. */
+inline_always void destroy_listener(u64 sk)
+{
+	struct listener *listener = bpf_map_lookup_elem(&listeners, &sk);
+	struct listener_key key;
+	u32 *pid;
+
+	if (!listener)
+		return;
+	key = listener->key;
+	pid = bpf_map_lookup_elem(&ports, &key);
+	if (pid && *pid == listener->pid)
+		bpf_map_delete_elem(&ports, &key);
+	bpf_map_delete_elem(&listeners, &sk);
+}
+
+/*
+ * What crossed by the socket's own sequence numbers, against what our calls moved. A FIN takes a
+ * number too: ours was queued when the state said so, the peer's was read when nothing is left.
+ */
+inline_always void check_bytes(u64 sk, struct connection *connection)
+{
+	u32 written = FIELD(struct tcp_sock, sk, write_seq) - connection->sequence[EGRESS];
+	u32 copied = FIELD(struct tcp_sock, sk, copied_seq);
+	u32 read = copied - connection->sequence[INGRESS];
+	struct flow *flow = flow_of(connection, &connection->key);
+
+	if (FIELD(struct sock, sk, __sk_common.skc_flags) >> SOCK_DONE & 1 &&
+	    copied == FIELD(struct tcp_sock, sk, rcv_nxt))
+		read -= 1;
+	written -= connection->is_ended;
+	if (!connection->is_ended && written - (u32)connection->called[EGRESS] == 1)
+		written -= 1; /* nobody told us of its state */
+	count_uncalled(connection, flow, EGRESS, written);
+	count_uncalled(connection, flow, INGRESS, read);
+}
+
+/* The last look at a socket. */
+apart int finish(u64 sk, struct connection *connection)
+{
+	if (!connection)
+		return 0;
+	settle(connection);
+	if (!connection->is_ended && !FIELD(struct sock, sk, sk_err))
+		end_sending(sk, connection, TCP_FIN_WAIT1, WORK_OF_ENDS); /* nobody told us */
+	count_facts(sk, connection);
+	finish_messages(connection);
+	if (connection->is_sequenced)
+		check_bytes(sk, connection);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int destroy(u64 *context)
+{
+	u64 sk = context[0];
+	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
+	struct tuple tuple;
+	struct flow *flow;
+
+	if (!connection) {
+		destroy_listener(sk);
+		return 0;
+	}
+	finish(sk, connection);
+	flow = flow_in(connection->slot);
+	if (flow)
+		add(flow->holders, -1);
+	tuple_of(connection, &tuple);
+	bpf_map_delete_elem(&tuples, &tuple);
+	give_back_socket(connection->opener);
+	bpf_map_delete_elem(&connections, &sk);
+	return 0;
+}
+
+#endif

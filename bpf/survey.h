@@ -1,0 +1,90 @@
+/* What user space asks for: whom to watch from now on, what was open before, how things stand. */
+#ifndef PODWIRE_SURVEY_H
+#define PODWIRE_SURVEY_H
+
+/* The bit of every task says whether `watched` holds its process. */
+SEC("iter/task")
+int choose(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	u32 pid;
+
+	if (!task)
+		return 0;
+	pid = task->tgid;
+	if (is_marked(pid) != is_watched(pid))
+		mark(pid, is_watched(pid));
+	return 0;
+}
+
+/* Sockets that were open before anybody watched, in every network namespace. */
+SEC("iter/task_file")
+int survey(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct socket *socket;
+	u8 state = 0;
+	u32 pid;
+	u64 sk;
+
+	if (!task || !file)
+		return 0;
+	pid = task->tgid;
+	if (!is_watched(pid))
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = (u64)socket->sk;
+	if (!is_tcp(sk))
+		return 0;
+	READ(state, ((struct sock *)sk)->__sk_common.skc_state);
+	if (state == TCP_LISTEN && !bpf_map_lookup_elem(&listeners, &sk))
+		register_listener(sk, pid);
+	if (state == TCP_ESTABLISHED && !bpf_map_lookup_elem(&connections, &sk))
+		meet(sk, pid);
+	return 0;
+}
+
+/* How every open connection stands, by its socket; once a drain. */
+SEC("iter/bpf_map_elem")
+int gather(struct bpf_iter__bpf_map_elem *context)
+{
+	u64 *address = context->key, sk;
+	struct connection *connection;
+	struct usage *usage;
+	u32 zero = 0;
+
+	if (!address) {
+		usage = bpf_map_lookup_elem(&usages, &zero);
+		if (!usage)
+			return 0;
+		usage->ticks = bpf_jiffies64();
+		usage->ns = bpf_ktime_get_ns();
+		return 0;
+	}
+	sk = *address;
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (connection && connection->is_classified)
+		count_facts(sk, connection);
+	return 0;
+}
+
+/* Connections that a listener had no room for, as its socket counts them. */
+SEC("iter/bpf_map_elem")
+int overflow(struct bpf_iter__bpf_map_elem *context)
+{
+	u64 *address = context->key, sk;
+	struct listener *listener;
+
+	if (!address)
+		return 0;
+	sk = *address;
+	listener = bpf_map_lookup_elem(&listeners, &sk);
+	if (listener)
+		listener->drops = FIELD(struct sock, sk, sk_drops.counter) - listener->before;
+	return 0;
+}
+
+#endif
