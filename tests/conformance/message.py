@@ -19,14 +19,15 @@ def message(*fields: tuple[int, Value | None]) -> bytes:
 
 def _field(number: int, value: Value) -> bytes:
     if isinstance(value, float):
-        return _varint(number << 3 | FIXED64) + struct.pack("<d", value)
+        return varint(number << 3 | FIXED64) + struct.pack("<d", value)
     if isinstance(value, int):
-        return _varint(number << 3 | VARINT) + _varint(value)
+        return varint(number << 3 | VARINT) + varint(value)
     data = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | BYTES) + _varint(len(data)) + data
+    return varint(number << 3 | BYTES) + varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first."""
     value &= 2**64 - 1
     out = bytearray()
     while value > 0x7F:
@@ -67,20 +68,21 @@ class Message:
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
     while at < len(data):
-        key, at = _read_varint(data, at)
+        key, at = read_varint(data, at)
         kind = key & 7
         if kind == VARINT:
-            value, at = _read_varint(data, at)
+            value, at = read_varint(data, at)
             yield key >> 3, value
             continue
         size, at = (8, at) if kind == FIXED64 else (4, at)
         if kind == BYTES:
-            size, at = _read_varint(data, at)
+            size, at = read_varint(data, at)
         yield key >> 3, data[at : at + size]
         at += size
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number and where it ends; IndexError when the data ends first."""
     value = shift = 0
     while True:
         byte = data[at]

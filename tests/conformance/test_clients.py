@@ -291,3 +291,17 @@ def test_a_question_that_is_too_deep_is_refused(target: Target) -> None:
 
     assert body["errors"][0]["message"]
     assert time.monotonic() - begun_s < 5
+
+
+@pytest.mark.parametrize("start", ["{}", "[1]", "true", '"x"', "1.5", "null"])
+def test_an_argument_of_another_kind_is_the_askers_mistake(target: Target, start: str) -> None:
+    """Named as such: a whole number is wanted."""
+    rest = 'serviceId: "a", processLabels: [], duration: 60, targetType: ON_CPU'
+    request = f"{{{rest}, startTime: {start}}}"
+    body = target.post(
+        f"mutation {{ createEBPFProfilingFixedTimeTask(request: {request}) {{ status }} }}"
+    ).json()
+
+    (error,) = body["errors"]
+    assert "failed" not in error["message"]
+    assert "Long" in error["message"]

@@ -51,7 +51,15 @@ SCHEMA = Path(__file__).parent / "schema"
 NO_PAGE = "The page is not built: run `make ui` and start the backend again.\n"
 FAILED_INSIDE = "podwire failed inside; its log says why"
 
-long_scalar = ScalarType("Long", serializer=int, value_parser=int)
+
+def _long(value: object) -> int:
+    """A whole number, also as text: JavaScript's own have 53 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("Long is a whole number")
+    return int(value)
+
+
+long_scalar = ScalarType("Long", serializer=int, value_parser=_long)
 
 MODULES = (
     continuous, dashboard, empty, metadata, metric, profiling, record, server, task, topology,
