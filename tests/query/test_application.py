@@ -4,6 +4,7 @@ GraphQL as its clients speak it, over the application without a socket.
 Storage is a fake at its seam, so that times and rows are the test's own.
 """
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -260,6 +261,24 @@ async def test_a_pages_expressions_are_one_question_to_storage(ask: Asking) -> N
 
     await ask.data(query, entity=ENTITY, duration=DURATION)
     assert [["codes", "requests"]] == ask.rows.questions
+
+
+async def test_others_are_served_between_the_expressions_of_a_page(ask: Asking) -> None:
+    """A great question does not hold the event loop, which agents report over too."""
+    parts = [
+        f'm{n}: execExpression(expression: "requests", entity: $entity, duration: $duration)'
+        " { type }"
+        for n in range(50)
+    ]
+    query = f"query ($entity: Entity!, $duration: Duration!) {{ {' '.join(parts)} }}"
+    asked = asyncio.create_task(ask.data(query, entity=ENTITY, duration=DURATION))
+    turns = 0
+    while not asked.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert 50 == len(await asked)
+    assert turns > 50
 
 
 @pytest.mark.parametrize(

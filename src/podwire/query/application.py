@@ -6,6 +6,7 @@ refuses comes with status 200 and a message, what is no GraphQL request with the
 has for it and the same shape.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -101,7 +102,7 @@ def application(
     counted = traffic or Traffic()
 
     def context() -> Context:
-        return Context(source, metrics, PointLoader(source), now_ms, failures)
+        return Context(source, metrics, PointLoader(source), now_ms, asyncio.Lock(), failures)
 
     async def health(request: Request) -> Response:
         del request

@@ -1,5 +1,6 @@
 """What resolvers share during one request."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ class Context:
     metrics: Mapping[str, Metric]
     loader: PointLoader
     now_ms: Callable[[], int]
+    turn: asyncio.Lock
+    """Held while an expression is evaluated, so that others get the event loop in between."""
+
     failures: tuple[type[Exception], ...] = (OSError,)
     """What the source raises when it cannot answer, whatever it is asked."""
 

@@ -1,5 +1,6 @@
 """Metrics by expression, and which there are."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,8 +51,11 @@ async def _result(
         node = parse(expression)
     with steps.step("MQE metrics query"):
         known = await known_for(context, node, entity, duration)
-    with steps.step("MQE evaluation"):
-        return evaluate(node, known)
+    async with context.turn:
+        with steps.step("MQE evaluation"):
+            result = evaluate(node, known)
+        await asyncio.sleep(0)  # agents and other clients are served between two expressions
+    return result
 
 
 def shape(result: Result) -> dict[str, Any]:
