@@ -58,6 +58,7 @@ class Rows:
         self.policy: dict[str, Policy] = {}
         self.ranking: list[tuple[str, int]] = []
         self.asked_within: Sequence[str] | None = None
+        self.listed: list[str] = []
 
     async def services(self) -> Sequence[Service]:
         return [Service(SERVICE, "shop::cart", ("GENERAL", "K8S_SERVICE"))]
@@ -99,6 +100,12 @@ class Rows:
     ) -> Sequence[tuple[str, int]]:
         self.asked_within = within
         return self.ranking[:limit]
+
+    async def entities(
+        self, metrics: Sequence[str], prefix: str, *, since_s: int, until_s: int, limit: int
+    ) -> Sequence[str]:
+        assert ["pages"] == metrics
+        return [each for each in self.listed if each.startswith(prefix)][:limit]
 
     async def records(
         self,
@@ -148,6 +155,7 @@ class Asking:
         metrics = {"requests": Metric("requests", Function.SUM_PER_MIN)}
         metrics["codes"] = Metric("codes", Function.SUM_PER_MIN_LABELED)
         metrics["sizes"] = Metric("sizes", Function.SUM_HISTOGRAM)
+        metrics["pages"] = Metric("pages", Function.SUM, scope=Scope.ENDPOINT)
         metrics["load"] = Metric("load", Function.AVG, scope=Scope.SERVICE_INSTANCE)
         app = application(self.rows, metrics=metrics, page=None, now_ms=lambda: self.now_ms)
         self.client = httpx.AsyncClient(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from podwire.model.metric import MERGES, Function, Metric, Partial, Side
+from podwire.model.metric import MERGES, Function, Merge, Metric, Partial, Side
 from podwire.storage import Store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -109,6 +109,32 @@ async def test_only_ids_that_begin_so_are_ranked(store: Store) -> None:
     found = await ranking(store, metric, within=["YQ==.1"])
     assert ["YQ==.1_a", "YQ==.1_b"] == [entity for entity, _ in found]
     assert [] == await ranking(store, metric, within=[])
+
+
+async def test_entities_are_known_by_their_minutes(store: Store) -> None:
+    """By how their ids begin and by when they were there, whichever way their metrics merge."""
+    parts = [
+        Partial(name, entity, Side.NONE, HOUR_S + minute * 60, 1, merge=merge)
+        for name, entity, minute, merge in (
+            ("sums", "s_a", 0, Merge.ADD),
+            ("tops", "s_b", 5, Merge.MAX),
+            ("sums", "s_b", 9, Merge.ADD),
+            ("sums", "t_a", 0, Merge.ADD),
+            ("others", "s_c", 0, Merge.ADD),
+        )
+    ]
+    await store.add(parts, [])
+    await store.flush()
+
+    async def found(since_minute: int, limit: int = 9) -> list[str]:
+        since_s = HOUR_S + since_minute * 60
+        return list(
+            await store.entities(
+                ["sums", "tops"], "s_", since_s=since_s, until_s=HOUR_S + 3600, limit=limit
+            )
+        )
+
+    assert (["s_a", "s_b"], ["s_a"], ["s_b"]) == (await found(0), await found(0, 1), await found(5))
 
 
 async def test_patterns_are_found_in_linear_time(store: Store) -> None:

@@ -28,6 +28,7 @@ from podwire.query.answer import (
     continuous,
     dashboard,
     empty,
+    endpoint,
     metadata,
     metric,
     profiling,
@@ -63,8 +64,8 @@ def _long(value: object) -> int:
 long_scalar = ScalarType("Long", serializer=int, value_parser=_long)
 
 MODULES = (
-    continuous, dashboard, empty, metadata, metric, profiling, record, server, task, topology,
-    trace, value,
+    continuous, dashboard, empty, endpoint, metadata, metric, profiling, record, server, task,
+    topology, trace, value,
 )  # fmt: skip
 
 

@@ -56,6 +56,11 @@ class Source(Protocol):
         that an entity's id must begin with.
         """
 
+    async def entities(
+        self, metrics: Sequence[str], prefix: str, *, since_s: int, until_s: int, limit: int
+    ) -> Sequence[str]:
+        """Ids that begin so and have one of these metrics in these minutes, both included."""
+
     async def records(
         self,
         kind: SampledKind,

@@ -17,7 +17,7 @@ from podwire.model.record import SampledKind, SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
 from podwire.model.trace import Span, SpanEvent
-from podwire.storage import policy, process, ranking, record, task, trace
+from podwire.storage import known, policy, process, ranking, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
@@ -255,6 +255,13 @@ class Store:
             limit=limit,
             ascending=ascending,
             within=within,
+        )
+
+    async def entities(
+        self, metrics: Sequence[str], prefix: str, *, since_s: int, until_s: int, limit: int
+    ) -> Sequence[str]:
+        return await known.entities(
+            self._engine, metrics, prefix, since_s=since_s, until_s=until_s, limit=limit
         )
 
     async def matching(self, pattern: str, names: Sequence[str]) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """
 What podwire has nothing of, and answers so: with the empty value that clients expect.
 
-In: a question about traces of services, logs, alarms, endpoints, CPU profiles.  Out: nothing, never
+In: a question about lists of traces, logs, alarms, CPU profiles.  Out: nothing, never
 an error. `docs/graphql.md` lists every operation, and a test holds the two together.
 """
 
@@ -16,14 +16,11 @@ NO_TOPOLOGY: Mapping[str, list[Any]] = {"nodes": [], "calls": []}
 NOT_CHANGED = "The templates are podwire's own and are not changed here."
 
 QUERIES: Mapping[str, Any] = {
-    # Browsers, databases, endpoints: nobody reports them.
+    # Browsers and databases: nobody reports them.
     "getAllBrowserServices": [],
     "searchBrowserServices": [],
     "searchBrowserService": None,
     "getAllDatabases": [],
-    "searchEndpoint": [],
-    "findEndpoint": [],
-    "findEndpointByName": [],
     # Who calls whom above the level of processes.
     "getGlobalTopology": NO_TOPOLOGY,
     "getServiceTopology": NO_TOPOLOGY,

@@ -8,8 +8,6 @@ from ariadne import QueryType
 from podwire.model.identity import (
     instance_id,
     service_id,
-    split_endpoint_id,
-    split_service_id,
 )
 from podwire.model.topology import Instance, Service, StoredProcess
 from podwire.query.context import Info, source_of
@@ -129,22 +127,6 @@ async def list_processes(
 async def get_process(_: object, info: Info, processId: str) -> Shape | None:
     found = await source_of(info).processes(ids=[processId])
     return _process(found[0]) if found else None
-
-
-@query.field("getEndpointInfo")
-def get_endpoint_info(_: object, info: Info, endpointId: str) -> Shape | None:
-    """An endpoint's id says all there is to say of it."""
-    try:
-        service, name = split_endpoint_id(endpointId)
-    except ValueError:
-        return None
-    service_name, _normal = split_service_id(service)
-    return {
-        "id": endpointId,
-        "name": name,
-        "serviceId": service,
-        "serviceName": service_name,
-    }
 
 
 def _service(service: Service) -> Shape:
