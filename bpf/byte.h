@@ -30,6 +30,7 @@ inline_always void take_token(struct feed *feed, u8 byte)
 
 	message->column += 1;
 	message->candidates = found;
+	feed->work->mark = feed->work->position;
 	if (found & TOKEN_ENDS)
 		end_token(feed, found & (TOKEN_ENDS - 1));
 	else if (!found)

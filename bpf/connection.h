@@ -38,7 +38,9 @@ struct message {
 	u8 matched;
 	u8 which;
 	u16 flags;
-	u8 padding[6];
+	u8 owns_page; /* a request's page is the queue's */
+	u8 padding;
+	u32 page; /* where it is recorded, or 0 */
 };
 
 /* A response that came before the call that wrote its request returned. */
@@ -47,6 +49,8 @@ struct early {
 	u64 bytes;
 	u32 status;
 	u32 is_waiting;
+	u32 page; /* where the response is recorded, or 0 */
+	u32 request; /* where its request is, once it is known */
 };
 
 struct connection {
@@ -79,6 +83,8 @@ struct connection {
 	u64 queue[QUEUE];
 	struct message messages[2];
 	struct early early;
+	struct early late; /* answers a request that has not ended */
+	u32 request_pages[QUEUE]; /* beside the queue */
 };
 
 struct tuple {

@@ -92,6 +92,7 @@ inline_always int take_start(struct feed *feed, u32 position)
 	feed->message->bytes += size;
 	feed->message->column = size;
 	work->position = position + size;
+	work->mark = position + token_sizes[found];
 	feed->message->status = status;
 	end_token(feed, found);
 	if (feed->message->state == MESSAGE_LINE)
@@ -225,6 +226,7 @@ inline_always void skip(struct feed *feed)
 	if (message->state != MESSAGE_UNTIL_CLOSE && message->remaining < bytes)
 		bytes = message->remaining;
 	message->bytes += bytes;
+	record_skipped(message, work, bytes);
 	consume(work, bytes);
 	if (message->state == MESSAGE_UNTIL_CLOSE)
 		return;
@@ -241,6 +243,7 @@ inline_always int look(struct work *work)
 	if (length > WINDOW)
 		length = WINDOW;
 	work->position = 0;
+	work->mark = 0;
 	work->length = length;
 	return !work->has_memory ||
 	       bpf_probe_read_user(work->window, length & (2 * WINDOW - 1), (void *)work->base);
@@ -317,6 +320,7 @@ static long next_step(u32 index, void *context)
 		return 1;
 	}
 	bpf_loop(WINDOW, next_piece, feed, 0);
+	record_window(feed->message, work);
 	if (work->left)
 		consume(work, work->position);
 	return 0;
@@ -335,6 +339,7 @@ inline_always void follow_http(struct connection *connection, struct work *work)
 	};
 
 	work->is_first = 1;
+	work->dues = 0;
 	if (feed.message->state == MESSAGE_OFF)
 		return;
 	if (feed.message->state == MESSAGE_LOST && !resume(&feed))
@@ -342,6 +347,7 @@ inline_always void follow_http(struct connection *connection, struct work *work)
 	bpf_loop(STEPS, next_step, &feed, 0);
 	if (work->left && feed.message->state < MESSAGE_LOST)
 		lose_track(&feed, LOSS_HTTP_BUDGET);
+	decide_all(work);
 }
 
 /* No more bytes will come this way: a body that lasts until then ends now. */
@@ -353,8 +359,11 @@ inline_always void end_direction(struct connection *connection, struct work *wor
 		.work = work,
 	};
 
+	work->dues = 0;
+	work->mark = work->position;
 	if (feed.message->state == MESSAGE_UNTIL_CLOSE)
 		end_message(&feed);
+	decide_all(work);
 }
 
 #endif

@@ -14,6 +14,8 @@ enum loss {
 	LOSS_STATUSES_FULL,   /* a response whose status is one more than a flow remembers */
 	LOSS_REASONS_FULL,    /* a drop or failed connect whose reason the map has no room for */
 	LOSS_PAYLOAD_UNREAD,  /* user memory that could not be read at the end of a call */
+	LOSS_PAGES_FULL,      /* a message, or the rest of it, that no page was free to record */
+	LOSS_SAMPLES_FULL,    /* a picked exchange that user space had no room for */
 	LOSS_HTTP_UNSEEN,     /* a message's start that passed without user memory (sendfile, splice) */
 	LOSS_HTTP_AMBIGUOUS,  /* a connection whose messages could no longer be told apart */
 	LOSS_HTTP_BUDGET,     /* a call with more to look at than its budget */

@@ -8,8 +8,7 @@
 #ifndef PODWIRE_MESSAGE_H
 #define PODWIRE_MESSAGE_H
 
-#include "token.h"
-#include "work.h"
+#include "record.h"
 
 enum message_state {
 	MESSAGE_START,
@@ -60,6 +59,8 @@ inline_always int is_underway(u8 state)
 
 inline_always void set_states(struct connection *connection, u8 state)
 {
+	drop_chain(&connection->messages[EGRESS]);
+	drop_chain(&connection->messages[INGRESS]);
 	connection->messages[EGRESS].state = state;
 	connection->messages[EGRESS].flags = 0;
 	connection->messages[INGRESS].state = state;
@@ -90,6 +91,7 @@ inline_always void give_up_early(struct connection *connection, const struct flo
 	if (connection->early.is_waiting)
 		count_unpaired(connection, key, connection->early.status);
 	connection->early.is_waiting = 0;
+	drop_answer(&connection->early);
 }
 
 /* Nothing that is underway can be told any more. */
@@ -104,6 +106,8 @@ global int forget_messages(struct connection *connection, const struct flow_key 
 		tally(TALLY_REQUESTS_FORGOTTEN, waiting);
 		count_losses(LOSS_HTTP_FORGOTTEN, waiting);
 	}
+	drop_requests(connection);
+	drop_answer(&connection->late);
 	connection->popped = connection->pushed;
 	give_up_early(connection, key);
 	set_states(connection, MESSAGE_LOST);
@@ -173,6 +177,24 @@ global int count_answer(struct connection *connection, const struct flow_key *ke
 	return 0;
 }
 
+/* What is answered now may be picked: now, or when its request has ended too. */
+inline_always void answer_request(struct connection *connection, struct work *work,
+				  struct early *answer)
+{
+	u8 way = connection->key.role == ROLE_CLIENT ? EGRESS : INGRESS;
+	u32 *page = &connection->request_pages[connection->popped & (QUEUE - 1)];
+
+	answer->request = *page;
+	*page = 0;
+	count_answer(connection, &work->key, answer);
+	if (answer->request && connection->messages[way].page == answer->request)
+		connection->late = *answer;
+	else
+		owe(work, answer);
+	answer->page = 0;
+	answer->request = 0;
+}
+
 /* A request begins; its answer may have come before the call that wrote it returned. */
 inline_always void push_request(struct feed *feed)
 {
@@ -180,6 +202,8 @@ inline_always void push_request(struct feed *feed)
 	u64 request = feed->message->start_ns;
 
 	if (connection->pushed - connection->popped >= QUEUE) {
+		free_chain(feed->message->page);
+		feed->message->page = 0;
 		lose_track(feed, LOSS_HTTP_PIPELINED);
 		return;
 	}
@@ -192,31 +216,48 @@ inline_always void push_request(struct feed *feed)
 	if (feed->message->flags & IS_CONNECT)
 		request |= REQUEST_IS_CONNECT;
 	connection->queue[connection->pushed & (QUEUE - 1)] = request;
+	connection->request_pages[connection->pushed & (QUEUE - 1)] = feed->message->page;
 	connection->pushed += 1;
 	tally(TALLY_REQUESTS_BEGUN, 1);
 	if (connection->early.is_waiting) {
 		connection->early.is_waiting = 0;
-		count_answer(connection, &feed->work->key, &connection->early);
+		answer_request(connection, feed->work, &connection->early);
 	}
 }
 
 /* A response ended: it answers the oldest request, or one whose call has not returned yet. */
-inline_always void end_response(struct connection *connection, const struct message *message,
-				const struct work *work)
+inline_always void end_response(struct connection *connection, struct message *message,
+				struct work *work)
 {
 	struct early answer = {
 		.end_ns = work->now_ns,
 		.bytes = message->bytes,
 		.status = message->status,
 		.is_waiting = 1,
+		.page = message->page,
 	};
 
+	end_chain(answer.page, answer.bytes, answer.end_ns);
+	message->page = 0;
 	if (connection->popped != connection->pushed) {
-		count_answer(connection, &work->key, &answer);
+		answer_request(connection, work, &answer);
 		return;
 	}
 	give_up_early(connection, &work->key);
 	connection->early = answer;
+}
+
+/* A request is recorded whole; one that was answered before is decided now. */
+inline_always void end_request_chain(struct connection *connection, struct message *message,
+				     struct work *work)
+{
+	end_chain(message->page, message->bytes, work->now_ns);
+	if (message->page && connection->late.request == message->page) {
+		owe(work, &connection->late);
+		connection->late.page = 0;
+		connection->late.request = 0;
+	}
+	message->page = 0;
 }
 
 /* The last byte of a message was seen. */
@@ -227,9 +268,11 @@ global int end_of_message(struct connection *connection, struct message *message
 
 	if (!connection || !message || !work)
 		return 0;
+	record_window(message, work);
 	message->state = MESSAGE_START;
 	if (!(message->flags & IS_RESPONSE)) {
 		message->flags = 0;
+		end_request_chain(connection, message, work);
 		flow = flow_of(connection, &work->key);
 		if (flow)
 			count_request(flow, message->bytes);
@@ -326,6 +369,19 @@ inline_always void leave_to_http2(struct feed *feed)
 	stop_http(feed->connection);
 }
 
+/* Its first bytes are known: they are the token's. */
+inline_always void record_start(struct feed *feed, u32 token)
+{
+	struct message *message = feed->message;
+	struct work *work = feed->work;
+
+	message->owns_page = token == TOKEN_RESPONSE;
+	if (!message->page)
+		message->page = begin_chain(work->key.pid, message->start_ns, token == TOKEN_RESPONSE);
+	if (message->page && token < TOKENS)
+		record(message->page, work, token, token_sizes[token], FROM_TOKEN);
+}
+
 /* A whole method or version was read. */
 inline_always void end_token(struct feed *feed, u32 token)
 {
@@ -344,6 +400,7 @@ inline_always void end_token(struct feed *feed, u32 token)
 	prove_http(feed->connection, feed->work, token);
 	feed->connection->is_from_middle = 0;
 	message->state = MESSAGE_LINE;
+	record_start(feed, token);
 	if (token != TOKEN_RESPONSE)
 		push_request(feed);
 }
@@ -360,6 +417,8 @@ global int finish_messages(struct connection *connection)
 		return 0;
 	flow = flow_of(connection, &connection->key);
 	give_up_early(connection, &connection->key);
+	drop_requests(connection);
+	drop_answer(&connection->late);
 	message = &connection->messages[connection->key.role == ROLE_CLIENT ? EGRESS : INGRESS];
 	waiting = connection->pushed - connection->popped;
 	is_open = is_underway(message->state) && !(message->flags & IS_RESPONSE);
@@ -369,7 +428,7 @@ global int finish_messages(struct connection *connection)
 	} else if (is_open && flow) {
 		count_request(flow, message->bytes); /* answered before it was whole */
 	}
-	message->state = MESSAGE_OFF;
+	stop_http(connection);
 	connection->popped = connection->pushed;
 	tally(TALLY_REQUESTS_UNANSWERED, waiting);
 	if (flow)

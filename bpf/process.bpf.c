@@ -6,7 +6,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { MAP_RINGBUF = 27 };
 enum { NEWS_BYTES = 256 << 10 };
 
 static long (*const bpf_ringbuf_output)(void *map, const void *data, u64 size,

@@ -11,7 +11,7 @@
 #define TOKEN_HTTP2 10
 #define TOKEN_SIZE 8
 
-static const char tokens[TOKENS][TOKEN_SIZE + 1] = {
+static const char tokens[16][TOKEN_SIZE + 1] = {
 	"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT ",
 	"HTTP/1.", "PRI * H",
 };

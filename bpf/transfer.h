@@ -76,6 +76,8 @@ inline_always void prepare(struct work *work, const struct call *call, struct pt
 	work->now_ns = bpf_ktime_get_ns();
 	work->start_ns = call->start_ns;
 	work->direction = call->kind & IS_READ ? INGRESS : EGRESS;
+	work->sk = call->sk;
+	work->number = FIELD(struct pt_regs, regs, orig_ax);
 	work->vectors = 0;
 	work->messages = 0;
 	work->in_message = 0;

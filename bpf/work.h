@@ -18,12 +18,17 @@ struct work {
 	u64 more; /* next mmsghdr of sendmmsg and recvmmsg */
 	u64 messages;
 	u64 in_message; /* what the current one carried, of its vectors */
+	u64 sk;
 	u32 position;
 	u32 length;
+	u32 mark; /* of the window, so much is recorded */
+	u32 dues;
+	struct early due[QUEUE]; /* complete exchanges, to be decided when the call is done */
+	u16 number;
 	u8 direction;
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
 	u8 is_first;   /* nothing of the call has been looked at */
-	u8 padding[5];
+	u8 padding[3];
 	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 };
 

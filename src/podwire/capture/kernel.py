@@ -28,9 +28,11 @@ from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library
 from podwire.capture.probe import may_load
 from podwire.capture.reason import Tally
+from podwire.capture.recorder import Recorder
 from podwire.capture.size import fit, node_sizes, turn
 from podwire.capture.slots import Slots
 from podwire.capture.table import Table, read_cpus, read_each_cpu
+from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow, Listener
 
 RATES = (250, 100, 300, 1000)
@@ -86,6 +88,18 @@ class Kernel:
     def drain(self) -> Sequence[Flow]:
         return self._program.drain() if self._program else ()
 
+    def record(self, policies: Mapping[int, RecordPolicy]) -> None:
+        if self._program:
+            self._program.recorder.record(policies)
+
+    def exchanges(self) -> Sequence[Exchange]:
+        return self._program.recorder.drain() if self._program else ()
+
+    @property
+    def copied_bytes(self) -> int:
+        """Recorded payload that left the kernel for the processes watched now."""
+        return self._program.recorder.copied_bytes if self._program else 0
+
     def listeners(self) -> Sequence[Listener]:
         return self._program.listeners() if self._program else ()
 
@@ -132,11 +146,13 @@ class _Program:
         reason = layouts.structure("reason_key")
         self._reasons = Tally(self.fd("reasons"), reason, layouts.enumeration("what"))
         self._overflows: dict[int, int] = {}
+        self.recorder = Recorder(self.fd, layouts, pages=self._sizes.pages)
         self._first = self._clock()
 
     def _fit(self, opened: Any) -> None:
         layouts = Layouts(_raw_btf(opened))
-        fit(opened, layouts, node_sizes())
+        self._sizes = node_sizes()
+        fit(opened, layouts, self._sizes)
         for name, value in self._knobs.items():
             turn(opened, layouts, name, value)
 
@@ -231,7 +247,7 @@ class _Program:
         """Counts by reason since the programs were loaded."""
         counts = self._enumerated("loss", "losses")
         found = {name: count for name, count in counts.items() if count}
-        return {**found, **self._programs.missed()}
+        return {**found, **self._programs.missed(), **self.recorder.losses}
 
     def tallies(self) -> Mapping[str, int]:
         """Both sides of the conservation laws, and what is underway on open connections."""
@@ -256,6 +272,7 @@ class _Program:
 
     def close(self) -> None:
         """Detach and unload."""
+        self.recorder.close()
         self._programs.close()
 
 

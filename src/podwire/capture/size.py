@@ -21,7 +21,14 @@ LEAST_BYTES, MOST_BYTES = 8 * MB, 96 * MB
 FLOW_BYTES = 1800
 """What a flow takes in its map and in the index of it."""
 
-SOCKET_BYTES = 1000
+PAGE_BYTES = 4096 + 480
+"""A recorded page, and what is known of it."""
+
+RECORD_SHARE = 512
+MOST_RECORD_BYTES = 32 * MB
+"""One part in so many of the node's memory, and no more than this, records messages."""
+
+SOCKET_BYTES = 1400
 """What an open connection takes in the maps that know it, by its socket and by its ends."""
 
 PID_MAX = Path("/proc/sys/kernel/pid_max")
@@ -34,22 +41,27 @@ class Sizes:
     flows: int
     sockets: int
     pids: int
+    pages: int
+    """For messages that are being recorded."""
 
     @property
     def bytes(self) -> int:
         """The stated total: no more than this is taken when everything is full."""
-        return self.flows * FLOW_BYTES + self.sockets * SOCKET_BYTES + self.pids // 8
+        known = self.flows * FLOW_BYTES + self.sockets * SOCKET_BYTES + self.pids // 8
+        return known + self.pages * PAGE_BYTES
 
 
 def sizes_for(memory_bytes: int, pids: int) -> Sizes:
     """
-    Two fifths for flows, the rest for connections.
+    Two fifths for flows, the rest for connections; beside them pages to record in.
 
     >>> sizes_for(4 << 30, 32768)
-    Sizes(flows=3728, sockets=10066, pids=32768)
+    Sizes(flows=3728, sockets=10066, pids=32768, pages=1792)
     """
     budget = min(max(memory_bytes // SHARE, LEAST_BYTES), MOST_BYTES)
-    return Sizes(budget * 2 // 5 // FLOW_BYTES, budget * 3 // 5 // SOCKET_BYTES, pids)
+    flows, sockets = budget * 2 // 5 // FLOW_BYTES, budget * 3 // 5 // SOCKET_BYTES
+    pages = min(max(memory_bytes // RECORD_SHARE, LEAST_BYTES), MOST_RECORD_BYTES) // PAGE_BYTES
+    return Sizes(flows, sockets, pids, pages)
 
 
 def node_sizes() -> Sizes:
@@ -68,6 +80,9 @@ def fit(opened: Any, layouts: Layouts, sizes: Sizes) -> None:
         "connections": sizes.sockets,
         "tuples": sizes.sockets,
         "marks": (sizes.pids + 63) // 64,
+        "pages": sizes.pages,
+        "heads": sizes.pages,
+        "free_pages": sizes.pages,
     }.items():
         code = library().bpf_map__set_max_entries(_map(opened, name), entries)
         checked(code, f"setting the size of {name}")

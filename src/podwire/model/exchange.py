@@ -10,6 +10,21 @@ from podwire.model.flow import FlowKey
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPolicy:
+    """What may be picked of one process, and how much of it is recorded."""
+
+    least_ms: int | None = None
+    """None: nothing is picked for being slow."""
+
+    when_4xx: bool = False
+    when_5xx: bool = False
+    request_limit: int | None = None
+    """Bytes of a request that are recorded; None: all."""
+
+    response_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One HTTP message as it crossed the socket, plaintext; times in ns since the epoch."""
 
