@@ -62,16 +62,22 @@ export function toMs({ seconds, nanos }: Instant): number {
   return seconds * 1000 + nanos / 1e6;
 }
 
+/** By their start; a span that asked several times has an exchange each time. */
 export function toExchanges(events: SampledEvent[]): Exchange[] {
-  const found = new Map<string, Exchange>();
+  const found: Exchange[] = [];
+  const newest = new Map<string, Exchange>();
   for (const event of [...events].sort((a, b) => toMs(a.startTime) - toMs(b.startTime))) {
     const tags = new Map(event.tags.flatMap((tag) => (tag ? [[tag.key, tag.value ?? ""]] : [])));
-    const id = [event.segmentId, event.spanId, ...[...WHERE].map((key) => tags.get(key))].join("/");
-    const exchange = found.get(id) ?? newExchange(id, event, tags);
-    found.set(id, exchange);
+    const key = [event.segmentId, event.spanId, ...[...WHERE].map((name) => tags.get(name))];
+    let exchange = newest.get(key.join("/"));
+    if (!exchange || (exchange.request && tags.get("data_type") === "request")) {
+      exchange = newExchange(`${key.join("/")}/${found.length}`, event, tags);
+      newest.set(key.join("/"), exchange);
+      found.push(exchange);
+    }
     take(exchange, event, tags);
   }
-  return [...found.values()];
+  return found;
 }
 
 function newExchange(id: string, event: SampledEvent, tags: Map<string, string>): Exchange {

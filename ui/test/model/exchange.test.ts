@@ -63,6 +63,21 @@ test("the other end of the same hop is an exchange of its own, and an edge choos
   expect(chosen!.process).toBe("orders");
 });
 
+test("a span that asks again has two exchanges", () => {
+  const later = (one: SampledEvent): SampledEvent => ({
+    ...one,
+    startTime: { ...one.startTime, seconds: one.startTime.seconds + 1 },
+    endTime: { ...one.endTime, seconds: one.endTime.seconds + 1 },
+  });
+  const found = toExchanges([SENT, GOT, later(SENT), later(GOT)]);
+
+  expect(found.map((one) => [one.request !== null, one.response !== null])).toEqual([
+    [true, true],
+    [true, true],
+  ]);
+  expect(new Set(found.map((one) => one.id)).size).toBe(2);
+});
+
 test("a message that was cut in its head shows what is there", () => {
   const cut = { ...SENT, tags: [{ key: "data_type", value: "request" }, null] };
   const [exchange] = toExchanges([{ ...cut }]);
