@@ -47,6 +47,14 @@ def test_each_process_and_span_is_its_own() -> None:
     assert 3 == len(exchanges([SENT, other, again]))
 
 
+def test_a_span_that_asks_again_has_two_exchanges() -> None:
+    """As a retry has: each with its own answer."""
+    later = event("HTTP Request Sampling", 20, data_type="request", data_content=REQUEST)
+    answer = event("HTTP Response Sampling", 29, data_type="response", data_content=RESPONSE)
+
+    assert [9.0, 10.0] == [each.duration_ms for each in exchanges([SENT, GOT, later, answer])]
+
+
 def test_what_was_not_recorded_is_said() -> None:
     """A response alone has no title and no duration, and no command line."""
     (exchange,) = exchanges([GOT])

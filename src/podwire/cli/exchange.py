@@ -88,15 +88,19 @@ class Exchange:
 
 
 def exchanges(events: Sequence[Event]) -> list[Exchange]:
-    """By their start."""
-    found: dict[tuple[str, ...], Exchange] = {}
+    """By their start; a span that asked several times has an exchange each time."""
+    found: list[Exchange] = []
+    newest: dict[tuple[str, ...], Exchange] = {}
     for event in sorted(events, key=lambda event: _ms(event["startTime"])):
         tags = {tag["key"]: tag["value"] or "" for tag in event["tags"] if tag}
         names = ("service_name", "service_instance_name", "process_name")
         where = [tags.get(name, "") for name in names]
         key = (*where, event["segmentId"], event["spanId"])
-        _take(found.setdefault(key, Exchange(*key)), event, tags)
-    return list(found.values())
+        if key not in newest or (newest[key].request and tags.get("data_type") == "request"):
+            newest[key] = Exchange(*key)
+            found.append(newest[key])
+        _take(newest[key], event, tags)
+    return found
 
 
 def _take(exchange: Exchange, event: Event, tags: Mapping[str, str]) -> None:

@@ -6,10 +6,12 @@ seconds 0 is until SIGTERM. Every request is answered before its connection is c
 """
 
 import json
+import secrets
 import signal
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -41,14 +43,28 @@ CONNECTIONS = (12, 1, 7, 3)
 
 
 def traces() -> Iterator[dict[str, str]]:
-    """Headers of the three ways to carry a trace, in turn."""
-    number = 0
+    """Headers of the three ways to carry a trace, in turn; no two requests are of one span."""
     while True:
-        number += 1
-        trace, span = f"{number:032x}", f"{number:016x}"
-        yield {"sw8": f"1-dHJhY2U{number % 10}-c2VnbWVudA==-{number}-c2hvcA==-cG9k-L2Fh-Z2F0ZQ=="}
-        yield {"b3": f"{trace}-{span}-1"}
-        yield {"traceparent": f"00-{trace}-{span}-01"}
+        for header in (sw8, b3, traceparent):
+            trace, span = secrets.token_hex(16), secrets.token_hex(8)
+            yield header(trace, span)
+
+
+def sw8(trace: str, span: str) -> dict[str, str]:
+    """SkyWalking's own: here the span's id names the segment."""
+    parts = (trace, span, "shop", "customer", "/", "shop.demo")
+    first, segment, *rest = (b64encode(part.encode()).decode() for part in parts)
+    return {"sw8": "-".join(("1", first, segment, "0", *rest))}
+
+
+def b3(trace: str, span: str) -> dict[str, str]:
+    """Zipkin's, in one header."""
+    return {"b3": f"{trace}-{span}-1"}
+
+
+def traceparent(trace: str, span: str) -> dict[str, str]:
+    """W3C's."""
+    return {"traceparent": f"00-{trace}-{span}-01"}
 
 
 class Customer:
