@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from podwire.agent.sample.redact import RedactionSettings
 from podwire.agent.settings import AgentSettings, KubernetesSettings
 from podwire.app.rules import shipped
 from podwire.app.settings import BackendSettings
@@ -35,6 +36,7 @@ def settings() -> str:
         ("backend", BackendSettings),
         ("agent", AgentSettings),
         ("agent.hosts[]", HostRule),
+        ("agent.redaction", RedactionSettings),
         ("agent.kubernetes", KubernetesSettings),
         ("agent.kubernetes.analyzers[]", Analyzer),
     )

@@ -1,17 +1,20 @@
 """The agent runs a task from the first poll to the last window."""
 
 import asyncio
+import dataclasses
 from collections.abc import Collection as Pids
 from collections.abc import Mapping, Sequence
 
 from podwire.agent.agent import Agent
+from podwire.agent.sample.sampler import Sample
 from podwire.agent.settings import AgentSettings
 from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
+from podwire.model.exchange import Exchange, Recording, RecordPolicy
 from podwire.model.flow import Flow, FlowKey, Operation, Peer, Protocol, Role
 from podwire.model.meter import Collection
 from podwire.model.process import DetectType, Entity, Process
-from podwire.model.task import NetworkTask
+from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
 from podwire.wire.task import Order
 
 FAST = AgentSettings(
@@ -44,6 +47,8 @@ class Kernel:
 
     def __init__(self) -> None:
         self.watched: list[frozenset[int]] = []
+        self.recorded: list[Mapping[int, RecordPolicy]] = []
+        self.picked: list[Exchange] = []
         self.is_closed = False
 
     def watch(self, pids: Pids[int]) -> None:
@@ -58,6 +63,13 @@ class Kernel:
             )
             for pid in self.watched[-1]
         ]
+
+    def record(self, policies: Mapping[int, RecordPolicy]) -> None:
+        self.recorded.append(policies)
+
+    def exchanges(self) -> Sequence[Exchange]:
+        found, self.picked = self.picked, []
+        return found
 
     def losses(self) -> Mapping[str, int]:
         return {"flows_full": 7}
@@ -74,6 +86,7 @@ class Backend:
         self.orders: list[Order] = []
         self.calls: list[str] = []
         self.got: list[Collection] = []
+        self.samples: list[Sample] = []
 
     def _call(self, name: str) -> None:
         if self.is_away:
@@ -94,6 +107,10 @@ class Backend:
     async def send(self, collections: Sequence[Collection]) -> None:
         self._call("send")
         self.got += collections
+
+    async def send_samples(self, samples: Sequence[Sample]) -> None:
+        self._call("send_samples")
+        self.samples += samples
 
 
 def order(*process_ids: str, update_ms: int = 1, duration_s: int = 600) -> Order:
@@ -230,3 +247,35 @@ async def test_a_reused_pid_is_another_process() -> None:
             stage.host.processes = [process(1, "gateway", start_ticks=2)]
             while stage.backend.calls.count("report") < 2:
                 await asyncio.sleep(0.01)
+
+
+RULE = SamplingRule(
+    when_5xx=True,
+    settings=SamplingSettings(require_complete_request=True, require_complete_response=True),
+)
+
+
+def failed(pid: int) -> Exchange:
+    """A request with a B3 context that was answered with 500."""
+    head = b"GET /a HTTP/1.1\r\nb3: 80f198ee56343ba8-05e3ac9a4f6e3b90\r\n\r\n"
+    key = FlowKey(pid, "10.0.0.1", Peer("10.1.1.1", 80), Role.CLIENT, Protocol.HTTP1, tls=False)
+    return Exchange(key, 500, Recording(head, len(head), 0, 1), Recording(b"", 0, 2, 3))
+
+
+async def test_a_task_with_rules_samples_while_it_runs() -> None:
+    """The kernel records its processes; what is picked is sent; with the task it ends."""
+    async with Stage(process(1, "gateway")) as stage:
+        task = dataclasses.replace(order().task, rules=(RULE,))
+        stage.backend.orders = [Order(task, ("id-gateway",))]
+        await stage.wait_watched(1)
+        stage.kernel.picked = [failed(1), failed(2)]
+        async with asyncio.timeout(5):
+            while not stage.backend.samples:
+                await asyncio.sleep(0.01)
+        stage.now_ms += 700_000
+        await stage.wait_watched()
+
+    assert [("shop", "pod", "/a")] == [
+        (sample.service, sample.instance, sample.body["uri"]) for sample in stage.backend.samples
+    ]
+    assert [{1: RecordPolicy(when_5xx=True)}] == stage.kernel.recorded

@@ -57,6 +57,8 @@ def test_the_environment_wins_over_the_default(tmp_path: Path) -> None:
             r"agent.hosts\[0\].command_line is not a regular expression",
         ),
         ("agent-analyzer: {selector: other}", "no such section"),
+        ("agent: {redaction: {header: [x]}}", "unknown key 'header' in agent.redaction"),
+        ("agent: {redaction: {patterns: ['(?=x)']}}", "the redaction pattern .* cannot be used"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_place(

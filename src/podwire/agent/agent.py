@@ -7,17 +7,22 @@ A backend that is away stops nothing: every clock goes on and tries again at its
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from podwire.agent.outbox import Outbox
 from podwire.agent.registry import Registry
 from podwire.agent.report import collections
+from podwire.agent.sample.policy import policies, to_record
+from podwire.agent.sample.sampler import Sample, Sampler
 from podwire.agent.settings import AgentSettings
 from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.agent.work import Work
+from podwire.model.meter import Collection
 from podwire.model.process import Process
+from podwire.model.task import NetworkTask
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ class Agent:
         source: FlowSource,
         uplink: Uplink,
         now_ms: Callable[[], int],
-        host_addresses: Callable[[], Collection[str]],
+        host_addresses: Callable[[], AbstractSet[str]],
     ) -> None:
         self._settings = settings
         self._scanner = scanner
@@ -53,7 +58,10 @@ class Agent:
         self._host_addresses = host_addresses
         self._registry = Registry(uplink)
         self._work = Work(self._registry)
-        self._outbox = Outbox(settings.outbox_limit)
+        self._outbox: Outbox[Collection] = Outbox(settings.outbox_limit)
+        self._samples: Outbox[Sample] = Outbox(settings.sample_limit)
+        self._sampler = Sampler(settings.redaction)
+        self._sampled: Mapping[int, Sequence[NetworkTask]] = {}
         self._watched: frozenset[int] = frozenset()
         self._is_connected = True
         self._flows = 0
@@ -70,7 +78,7 @@ class Agent:
         finally:
             self._collect()
             self._source.close()
-            await self._try(lambda: asyncio.wait_for(self._outbox.deliver(self._uplink), 2))
+            await self._try(lambda: asyncio.wait_for(self._deliver(), 2))
 
     async def _every(self, interval_s: float, step: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
@@ -118,15 +126,25 @@ class Agent:
             log.info("watching %d processes for %d tasks", len(pids), len(self._work.task_ids))
             self._source.watch(pids)
             self._watched = pids
+            self._sampled = {}
+        sampled = self._work.tasks_of(self._now_ms()) if pids else {}
+        if sampled != self._sampled:
+            self._source.record(to_record(sampled))
+            self._sampled = sampled
 
     async def _report(self) -> None:
         self._direct()
         self._collect()
-        await self._outbox.deliver(self._uplink)
+        await self._deliver()
+
+    async def _deliver(self) -> None:
+        await self._outbox.deliver(self._uplink.send)
+        await self._samples.deliver(self._uplink.send_samples)
 
     def _collect(self) -> None:
         flows = self._source.drain() if self._watched else ()
         self._flows += len(flows)
+        self._sample()
         for named in self._registry.views(self._work.instances):
             self._outbox.put(
                 collections(
@@ -136,6 +154,21 @@ class Agent:
                     timestamp_ms=self._now_ms(),
                 )
             )
+
+    def _sample(self) -> None:
+        exchanges = self._source.exchanges() if self._watched else ()
+        if not exchanges:
+            return
+        view, *_ = self._registry.views(self._work.instances)
+        self._samples.put(
+            self._sampler.take(
+                exchanges,
+                policies=policies(self._sampled),
+                named=view,
+                near=self._host_addresses(),
+                now_ms=self._now_ms(),
+            )
+        )
 
     def statistics(self) -> Mapping[str, int]:
         """Totals since start, by name."""
@@ -149,5 +182,10 @@ class Agent:
             "collection_waiting": len(self._outbox),
             "collection_dropped_total": self._outbox.dropped,
             "collection_refused_total": self._outbox.refused,
+            "sample_sent_total": self._samples.sent,
+            "sample_waiting": len(self._samples),
+            "sample_dropped_total": self._samples.dropped,
+            "sample_refused_total": self._samples.refused,
             **losses,
+            **{f"lost_{reason}_total": n for reason, n in self._sampler.losses.items() if n},
         }

@@ -1,64 +1,77 @@
 """
 Reports on their way to the backend.
 
-In: collections of each drain.  Out: the uplink; kept while the backend is away, up to a limit,
-then dropped oldest first and counted. What the backend refuses is dropped and counted, too: it
-would hold up everything behind it forever.
+In: collections and samples of each drain.  Out: the uplink; kept while the backend is away, up to
+a limit, then dropped oldest first and counted. What the backend refuses is dropped and counted,
+too: it would hold up everything behind it forever.
 """
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
-from podwire.agent.uplink import Rejected, Uplink
-from podwire.model.meter import Collection
+from podwire.agent.uplink import Rejected
 
 log = logging.getLogger(__name__)
 
 
-class Outbox:
-    """A bounded queue of collections."""
+class Report(Protocol):
+    """What can be sent: it tells whose it is."""
+
+    @property
+    def service(self) -> str:
+        """Name of the reporter's service."""
+
+
+Item = TypeVar("Item", bound=Report)
+Send = Callable[[Sequence[Item]], Awaitable[None]]
+"""Delivers some reports, all of them; raises `Unreachable` or `Rejected`."""
+
+
+class Outbox(Generic[Item]):
+    """A bounded queue of reports of one kind."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[Collection] = deque()
+        self._waiting: deque[Item] = deque()
         self.sent = 0
         self.dropped = 0
         self.refused = 0
 
-    def put(self, collections: Sequence[Collection]) -> None:
-        """Queue collections; beyond the limit the oldest are dropped and counted."""
-        self._waiting.extend(collections)
+    def put(self, reports: Sequence[Item]) -> None:
+        """Queue reports; beyond the limit the oldest are dropped and counted."""
+        self._waiting.extend(reports)
         self._trim()
 
-    async def deliver(self, uplink: Uplink, *, at_once: int = 50) -> None:
+    async def deliver(self, send: Send[Item], *, at_once: int = 50) -> None:
         """Send everything in order; what could not be sent goes back for the next time."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(at_once, len(self._waiting)))]
-            await self._deliver(uplink, batch)
+            await self._deliver(send, batch)
 
-    async def _deliver(self, uplink: Uplink, batch: list[Collection]) -> None:
+    async def _deliver(self, send: Send[Item], batch: list[Item]) -> None:
         unsent = list(batch)
         try:
-            await uplink.send(batch)
+            await send(batch)
             unsent.clear()
             self.sent += len(batch)
         except Rejected:
             while unsent:  # one by one, so that one that cannot be taken loses itself alone
-                await self._deliver_alone(uplink, unsent[0])
+                await self._deliver_alone(send, unsent[0])
                 del unsent[0]
         finally:
             self._waiting.extendleft(reversed(unsent))
             self._trim()
 
-    async def _deliver_alone(self, uplink: Uplink, collection: Collection) -> None:
+    async def _deliver_alone(self, send: Send[Item], report: Item) -> None:
         try:
-            await uplink.send([collection])
+            await send([report])
             self.sent += 1
         except Rejected as error:
             if not self.refused:
                 log.warning(
-                    "the backend refuses a report of %s, dropping it: %s", collection.service, error
+                    "the backend refuses a report of %s, dropping it: %s", report.service, error
                 )
             self.refused += 1
 

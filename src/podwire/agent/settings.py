@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from podwire.agent.sample.redact import RedactionSettings
 from podwire.discovery.analyzer import DEFAULTS, Analyzer
 from podwire.discovery.host import HostRule
 
@@ -57,3 +58,9 @@ class AgentSettings:
 
     outbox_limit: int = 1500
     """Collections held while the backend is away; beyond it the oldest are dropped and counted."""
+
+    sample_limit: int = 500
+    """Sampled requests held while the backend is away; beyond it the oldest are dropped."""
+
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
+    """What is masked in sampled requests before they leave the node."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow
 
 
@@ -19,6 +20,12 @@ class FlowSource(Protocol):
 
     def drain(self) -> Sequence[Flow]:
         """The increase of every flow that changed since the last drain."""
+
+    def record(self, policies: Mapping[int, RecordPolicy]) -> None:
+        """Record the HTTP exchanges of these processes from now on, by pid, and of nobody else."""
+
+    def exchanges(self) -> Sequence[Exchange]:
+        """Those that a policy picked since the last call."""
 
     def losses(self) -> Mapping[str, int]:
         """What could not be counted, by reason, since the source was opened."""

@@ -7,24 +7,30 @@ that the same call would fail again.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import grpc
 
+from podwire.agent.sample.sampler import Sample
 from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.wire.error import Malformed
 from podwire.wire.gen.skywalking import (
     command_pb2,
+    logging_pb2,
+    logging_pb2_grpc,
     meter_pb2_grpc,
     process_pb2,
     process_pb2_grpc,
     profile_pb2,
     profile_pb2_grpc,
+    tracing_pb2_grpc,
 )
 from podwire.wire.meter import collection_message
 from podwire.wire.process import entity_of, ping_message, properties_message
+from podwire.wire.sample import event_message, log_message
 from podwire.wire.task import FOLLOWS_INSTANCE, Order, order_of
 
 log = logging.getLogger(__name__)
@@ -69,6 +75,9 @@ class Uplink(Protocol):
     async def send(self, collections: Sequence[Collection]) -> None:
         """Deliver meters; all of them, or `Rejected` or `Unreachable`."""
 
+    async def send_samples(self, samples: Sequence[Sample]) -> None:
+        """Deliver sampled requests, logs before events; as `send`."""
+
 
 class GrpcUplink:
     """One channel for everything, connected when first used."""
@@ -89,6 +98,8 @@ class GrpcUplink:
         self._processes = process_pb2_grpc.EBPFProcessServiceStub(self._channel)
         self._tasks = profile_pb2_grpc.EBPFProfilingServiceStub(self._channel)
         self._meters = meter_pb2_grpc.MeterReportServiceStub(self._channel)
+        self._logs = logging_pb2_grpc.LogReportServiceStub(self._channel)
+        self._events = tracing_pb2_grpc.SpanAttachedEventReportServiceStub(self._channel)
 
     async def report(self, processes: Sequence[Process]) -> Mapping[Process, str]:
         request = process_pb2.EBPFProcessReportList(
@@ -125,6 +136,16 @@ class GrpcUplink:
             messages = iter([collection_message(collection) for collection in collections])
             await self._call(self._meters.collectBatch, messages)
 
+    async def send_samples(self, samples: Sequence[Sample]) -> None:
+        by_service: dict[str, list[Sample]] = defaultdict(list)
+        for sample in samples:
+            by_service[sample.service].append(sample)
+        for found in by_service.values():  # a backend takes a stream's first service for all of it
+            await self._call(self._logs.collect, iter([_log_message(each) for each in found]))
+        events = [event_message(event) for sample in samples for event in sample.events]
+        if events:
+            await self._call(self._events.collect, iter(events))
+
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close(grace=None)
@@ -136,6 +157,17 @@ class GrpcUplink:
         except grpc.aio.AioRpcError as error:
             kind = Rejected if error.code() in FINAL else Unreachable
             raise kind(f"{self._backend}: {error.code().name}: {error.details()}") from error
+
+
+def _log_message(sample: Sample) -> logging_pb2.LogData:
+    return log_message(
+        sample.body,
+        service=sample.service,
+        instance=sample.instance,
+        layer=sample.layer,
+        trace_id=sample.trace_id,
+        timestamp_ms=sample.timestamp_ms,
+    )
 
 
 def _accepted(

@@ -5,10 +5,11 @@ In: orders from polls.  Out: the set of pids to watch, now.
 A task follows its instance: processes that appear while it runs are measured too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from podwire.agent.registry import Registry
+from podwire.model.task import NetworkTask
 from podwire.wire.task import Order
 
 ASK_ALL_EVERY = 10
@@ -61,6 +62,16 @@ class Work:
             for instance in run.instances
         }
         return frozenset(self._registry.pids_of(instances))
+
+    def tasks_of(self, now_ms: int) -> Mapping[int, Sequence[NetworkTask]]:
+        """The running tasks that sample, by the pids they measure."""
+        found: dict[int, list[NetworkTask]] = {}
+        for run in self._runs.values():
+            task = run.order.task
+            if task.rules and task.start_ms <= now_ms < task.end_ms:
+                for pid in self._registry.pids_of(set(run.instances)):
+                    found.setdefault(pid, []).append(task)
+        return found
 
     @property
     def instances(self) -> frozenset[tuple[str, str]]:

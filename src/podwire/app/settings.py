@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from podwire.agent.sample.redact import RedactionSettings, Redactor
 from podwire.agent.settings import AgentSettings, KubernetesSettings
 from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
@@ -151,10 +152,27 @@ def _agent(section: Mapping[str, Any]) -> AgentSettings:
         "poll_interval_s": _seconds,
         "report_interval_s": _seconds,
         "outbox_limit": _count,
+        "sample_limit": _count,
+        "redaction": _redaction,
     }
     if section.get("hosts") and section.get("kubernetes"):
         raise ConfigError("agent has both hosts and kubernetes: give one of them")
     return _fill(AgentSettings(), section, readers, "agent")
+
+
+def _redaction(value: Any, where: str) -> RedactionSettings:
+    readers: dict[str, Reader] = dict.fromkeys(("headers", "fields"), _labels)
+    readers["patterns"] = _re2_patterns
+    return _fill(RedactionSettings(), _mapping(value, where), readers, where)
+
+
+def _re2_patterns(value: Any, where: str) -> tuple[str, ...]:
+    patterns = _labels(value, where)
+    try:
+        Redactor(RedactionSettings(patterns=patterns))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return patterns
 
 
 def _hosts(value: Any, where: str) -> tuple[HostRule, ...]:
@@ -223,7 +241,15 @@ def _host(rule: Mapping[str, Any], where: str) -> HostRule:
 
 
 Reader = Callable[[Any, str], Any]
-Value = TypeVar("Value", BackendSettings, AgentSettings, HostRule, KubernetesSettings, Analyzer)
+Value = TypeVar(
+    "Value",
+    BackendSettings,
+    AgentSettings,
+    HostRule,
+    KubernetesSettings,
+    Analyzer,
+    RedactionSettings,
+)
 
 
 def _fill(

@@ -55,6 +55,12 @@ def create(
     min_duration_ms: Annotated[int | None, typer.Option(help="Sample slower requests.")] = None,
     when_4xx: Annotated[bool, typer.Option("--when-4xx", help="Sample status 400-499.")] = False,
     when_5xx: Annotated[bool, typer.Option("--when-5xx", help="Sample status 500-599.")] = False,
+    without_trace_context: Annotated[
+        bool, typer.Option("--without-trace-context", help="Sample requests of no trace, too.")
+    ] = False,
+    no_redaction: Annotated[
+        bool, typer.Option("--no-redaction", help="Send secrets in sampled requests as they are.")
+    ] = False,
     address: Address = ADDRESS,
     output: Format = Output.TABLE,
 ) -> None:
@@ -62,7 +68,11 @@ def create(
     with exit_codes(SamplingError):
         rules = _rules(sampling_config, uri, min_duration_ms, when_4xx=when_4xx, when_5xx=when_5xx)
         identity = find.instance(address, service, instance, find.window(address, 30))
-        request = {"instanceId": identity, "samplings": rules}
+        request: dict[str, Any] = {"instanceId": identity, "samplings": rules}
+        if without_trace_context:
+            request["requireTraceContext"] = False
+        if no_redaction:
+            request["redact"] = False
         answer = ask(address, CREATE, {"request": request})["createEBPFNetworkProfiling"]
         if not answer["status"]:
             raise Refused(answer["errorReason"])

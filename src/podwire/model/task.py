@@ -41,6 +41,20 @@ class SamplingRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingOptions:
+    """What podwire lets a task set for all of its rules; other backends know none of it."""
+
+    require_trace_context: bool = True
+    """Whether a request without a trace context is passed over."""
+
+    redact: bool = True
+    """Whether secrets are masked on the node before a request leaves it."""
+
+    samples_per_report: int = 200
+    """For each traffic and reason; the longest are kept. Towards other backends it is ten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """A threshold of a policy that was met, in the monitor's own unit; of a URI or in general."""
 
@@ -73,6 +87,7 @@ class NetworkTask:
     duration_s: int
     update_ms: int
     rules: tuple[SamplingRule, ...] = ()
+    options: SamplingOptions = SamplingOptions()
     triggered: Triggered | None = None
     """None for a task that an operator asked for."""
 

@@ -12,7 +12,7 @@ from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
 from podwire.storage import hand_out, process
 from podwire.storage.engine import Engine, Row
-from podwire.wire.task import extension_text, rules_of
+from podwire.wire.task import extension_text, options_of, rules_of
 
 TASKS = """
 SELECT task_id, any(service_id) AS service, any(instance_id) AS instance, any(start_ms) AS start,
@@ -40,7 +40,7 @@ async def write(engine: Engine, task: NetworkTask) -> None:
             "start_ms": [task.start_ms],
             "duration_s": [task.duration_s],
             "update_ms": [task.update_ms],
-            "rules": [extension_text(task.rules)],
+            "rules": [extension_text(task.rules, task.options)],
             "target": [triggered.target.value if triggered else ""],
             "process": [triggered.process if triggered else ""],
             "causes": [_causes_text(triggered.causes) if triggered else ""],
@@ -110,6 +110,7 @@ def _task(row: Row) -> NetworkTask:
         duration_s=row[4],
         update_ms=row[5],
         rules=rules_of(row[6]),
+        options=options_of(row[6]),
         triggered=Triggered(target=Target(row[7]), process=row[8], causes=_causes_of(row[9]))
         if row[7]
         else None,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.model.task import NetworkTask, SamplingOptions, SamplingRule, SamplingSettings
 from podwire.wire.error import Malformed
 from podwire.wire.gen.skywalking import command_pb2, common_pb2
 
@@ -36,7 +36,7 @@ def task_command(task: NetworkTask, process_ids: Sequence[str]) -> command_pb2.C
         "TriggerType": "FIXED_TIME",
         "TargetType": "NETWORK",
         "TaskStartTime": str(task.start_ms),
-        "ExtensionConfigJSON": extension_text(task.rules),
+        "ExtensionConfigJSON": extension_text(task.rules, task.options),
         "FixedTriggerDuration": str(task.duration_s),
     }
     pairs = [common_pb2.KeyStringValuePair(key=k, value=v) for k, v in arguments.items()]
@@ -62,6 +62,7 @@ def order_of(command: command_pb2.Command) -> Order | None:
             duration_s=int(arguments["FixedTriggerDuration"]),
             update_ms=int(arguments["TaskUpdateTime"]),
             rules=rules_of(arguments["ExtensionConfigJSON"]),
+            options=options_of(arguments["ExtensionConfigJSON"]),
         )
         return Order(task, tuple(arguments["ProcessId"].split(",")))
     except KeyError as error:
@@ -70,11 +71,34 @@ def order_of(command: command_pb2.Command) -> Order | None:
         raise Malformed(f"command {COMMAND}: {error}") from error
 
 
-def extension_text(rules: Sequence[SamplingRule]) -> str:
+OURS = SamplingOptions()
+FOREIGN = SamplingOptions(samples_per_report=10)
+"""What a task of another backend means by saying nothing."""
+
+
+def extension_text(rules: Sequence[SamplingRule], options: SamplingOptions = OURS) -> str:
     """The sampling rules as JSON, absent values left out; `null` when there are none."""
     if not rules:
         return "null"
-    return json.dumps({"NetworkSamplings": [_rule_json(rule) for rule in rules]})
+    ours = {
+        "RequireTraceContext": options.require_trace_context,
+        "Redact": options.redact,
+        "SamplesPerReport": options.samples_per_report,
+    }
+    return json.dumps({"NetworkSamplings": [_rule_json(rule) for rule in rules], "Podwire": ours})
+
+
+def options_of(text: str) -> SamplingOptions:
+    """Our options in an `ExtensionConfigJSON`; ValueError when they have not their shape."""
+    ours = (json.loads(text) or {}).get("Podwire") or {}
+    try:
+        return SamplingOptions(
+            require_trace_context=bool(ours.get("RequireTraceContext", True)),
+            redact=bool(ours.get("Redact", True)),
+            samples_per_report=int(ours.get("SamplesPerReport", FOREIGN.samples_per_report)),
+        )
+    except (AttributeError, TypeError) as error:
+        raise ValueError("ExtensionConfigJSON does not have the shape of options") from error
 
 
 def _rule_json(rule: SamplingRule) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from podwire.agent.sample.rule import BadPattern, Rules
+from podwire.agent.sample.rule import Rules
 from podwire.model.task import SamplingRule, SamplingSettings
+from podwire.wire.pattern import BadPattern
 
 SETTINGS = SamplingSettings(require_complete_request=True, require_complete_response=True)
 
@@ -72,5 +73,5 @@ def test_no_pattern_can_take_long() -> None:
 @pytest.mark.parametrize("regex", ["a(", "(?=x)", "[z-a]", "a{100000}"])
 def test_a_pattern_that_cannot_be_used_is_refused(regex: str) -> None:
     """With what is wrong about it."""
-    with pytest.raises(BadPattern, match="cannot be used"):
+    with pytest.raises(BadPattern, match="is invalid at position"):
         Rules([rule(regex)])

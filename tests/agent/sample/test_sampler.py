@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from podwire.agent.report import Named
+from podwire.agent.sample.policy import Policy
 from podwire.agent.sample.rule import Rules
-from podwire.agent.sample.sampler import Policy, Sample, Sampler
+from podwire.agent.sample.sampler import Sample, Sampler
 from podwire.model.exchange import Exchange, Recording, SystemCall
 from podwire.model.flow import FlowKey, Peer, Protocol, Role
 from podwire.model.process import Entity
-from podwire.model.task import SamplingRule, SamplingSettings
+from podwire.model.task import SamplingOptions, SamplingRule, SamplingSettings
 
 SETTINGS = SamplingSettings(require_complete_request=True, require_complete_response=True)
 RULE = SamplingRule(min_duration_ms=100, when_4xx=True, when_5xx=True, settings=SETTINGS)
@@ -38,7 +39,7 @@ def sampled(
     sampler = Sampler()
     policies = {7: [policy or Policy(Rules([RULE]))]}
     found = sampler.take(
-        exchanges, policies=policies, named=named or {7: GATEWAY}, near={"10.0.0.9"}
+        exchanges, policies=policies, named=named or {7: GATEWAY}, near={"10.0.0.9"}, now_ms=5
     )
     return found, {reason: count for reason, count in sampler.losses.items() if count}
 
@@ -102,9 +103,10 @@ def test_a_server_names_its_peer_as_the_client() -> None:
 
 
 def test_the_longest_are_kept_and_the_rest_counted() -> None:
-    """Ten for each traffic and reason unless the task says otherwise."""
+    """As many as the task says for each traffic and reason."""
     many = [exchange(duration_ms=ms) for ms in range(30)]
-    samples, losses = sampled(*many, exchange(404))
+    policy = Policy(Rules([RULE]), SamplingOptions(samples_per_report=10))
+    samples, losses = sampled(*many, exchange(404), policy=policy)
 
     assert list(range(29, 19, -1)) == [
         s.body["latency"] for s in samples if s.body["reason"] == "status_5xx"
@@ -117,7 +119,7 @@ def test_without_a_context_a_task_may_still_sample() -> None:
     """By default it does not, and says how many it passed over."""
     bare = exchange(head=b"GET / HTTP/1.1\r\n\r\n")
     none, losses = sampled(bare)
-    policy = Policy(Rules([RULE]), require_trace_context=False)
+    policy = Policy(Rules([RULE]), SamplingOptions(require_trace_context=False))
     (sample,), _ = sampled(bare, policy=policy)
 
     assert ([], {"sample_without_trace_context": 1}) == (none, losses)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
-import re2
-
 from podwire.model.task import SamplingRule
+from podwire.wire.pattern import compiled
 
 PATHS = 200
 """Paths whose rule is remembered."""
@@ -25,17 +24,13 @@ class Reason(StrEnum):
     SLOW = "slow"
 
 
-class BadPattern(ValueError):
-    """A rule's pattern is not one that RE2 knows; whoever made the task must act."""
-
-
 class Rules:
-    """The rules of one task. Raises `BadPattern`."""
+    """The rules of one task. Raises `wire.pattern.BadPattern`."""
 
     def __init__(self, rules: Sequence[SamplingRule]) -> None:
         self._default = next((rule for rule in rules if rule.uri_regex is None), None)
         self._patterns = [
-            (_compiled(rule.uri_regex), rule) for rule in rules if rule.uri_regex is not None
+            (compiled(rule.uri_regex), rule) for rule in rules if rule.uri_regex is not None
         ]
         self._rule_of = lru_cache(PATHS)(self._find)
 
@@ -63,14 +58,3 @@ def reason_of(rule: SamplingRule, status: int, duration_ms: int) -> Reason | Non
     if rule.min_duration_ms is not None and rule.min_duration_ms <= duration_ms:
         return Reason.SLOW
     return None
-
-
-def _compiled(pattern: str) -> "re2._Regexp[str]":
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        said = error.args[0]
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        raise BadPattern(f"the uri regex {pattern!r} cannot be used: {text}") from error

@@ -16,26 +16,15 @@ from podwire.agent.sample import size
 from podwire.agent.sample.content import Content, content_of
 from podwire.agent.sample.context import Provider, TraceContext, context_of
 from podwire.agent.sample.head import path, read
+from podwire.agent.sample.policy import Policy
 from podwire.agent.sample.redact import RedactionSettings, Redactor
-from podwire.agent.sample.rule import Reason, Rules
+from podwire.agent.sample.rule import Reason
 from podwire.model.exchange import Exchange, Recording
 from podwire.model.flow import Role
 from podwire.model.task import SamplingRule
 from podwire.model.trace import SpanEvent
 
 ORDER = (Reason.SLOW, Reason.STATUS_4XX, Reason.STATUS_5XX)
-FOREIGN_LIMIT = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How one task samples."""
-
-    rules: Rules
-    require_trace_context: bool = True
-    is_redacting: bool = True
-    limit: int = FOREIGN_LIMIT
-    """Samples a report, for each traffic and reason; the longest are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +35,9 @@ class Sample:
     instance: str
     layer: str
     trace_id: str
+    timestamp_ms: int
+    """When it was reported; a backend files it under this time."""
+
     body: Mapping[str, object]
     events: tuple[SpanEvent, ...]
 
@@ -81,6 +73,7 @@ class Sampler:
         policies: Mapping[int, Sequence[Policy]],
         named: Mapping[int, Named],
         near: Container[str],
+        now_ms: int,
     ) -> list[Sample]:
         """The samples of one report; policies by pid, the first that picks an exchange counts."""
         picks = [
@@ -91,7 +84,10 @@ class Sampler:
         ]
         kept = self._longest(picks)
         redactor = Redactor(self.redaction)
-        return [self._sample(pick, redactor if pick.policy.is_redacting else None) for pick in kept]
+        return [
+            self._sample(pick, redactor if pick.policy.options.redact else None, now_ms)
+            for pick in kept
+        ]
 
     def _pick(
         self,
@@ -107,7 +103,7 @@ class Sampler:
             if picked is None:
                 continue
             context = context_of(head, self.losses)
-            if context is None and policy.require_trace_context:
+            if context is None and policy.options.require_trace_context:
                 self.losses["sample_without_trace_context"] += 1
                 continue
             here = named[exchange.key.pid]
@@ -124,18 +120,19 @@ class Sampler:
         kept = []
         for group in groups.values():
             group.sort(key=lambda pick: pick.exchange.duration_ms, reverse=True)
-            limit = group[0].policy.limit
+            limit = group[0].policy.options.samples_per_report
             kept += group[:limit]
             self.losses["sample_over_limit"] += max(0, len(group) - limit)
         return sorted(kept, key=lambda pick: ORDER.index(pick.reason))
 
-    def _sample(self, pick: _Pick, redactor: Redactor | None) -> Sample:
+    def _sample(self, pick: _Pick, redactor: Redactor | None, now_ms: int) -> Sample:
         entity = pick.here.entity
         return Sample(
             service=entity.service,
             instance=entity.instance,
             layer=entity.layer,
             trace_id=pick.context.trace_id,
+            timestamp_ms=now_ms,
             body=_body(pick),
             events=tuple(self._events(pick, redactor)),
         )

@@ -5,7 +5,6 @@ In: an operator's request.  Out: a task in storage, or the reason why not, in Sk
 """
 
 import hashlib
-import re
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,17 @@ from ariadne import MutationType, QueryType
 
 from podwire.model.identity import process_id, split_instance_id, split_service_id
 from podwire.model.process import DetectType
-from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings, Target
+from podwire.model.task import (
+    NetworkTask,
+    SamplingOptions,
+    SamplingRule,
+    SamplingSettings,
+    Target,
+)
 from podwire.query.answer import cause
 from podwire.query.context import Info, context_of, source_of
 from podwire.query.duration import buckets
+from podwire.wire.pattern import BadPattern, compiled
 
 query, mutation = QueryType(), MutationType()
 
@@ -27,6 +33,8 @@ DURATION_S = 600
 KEEP_BELOW_MS = 60_000
 AWAY_AFTER_MS = 45_000
 """Two heartbeats and a little: an agent that is silent for so long hears of no task."""
+
+MOST_SAMPLES = 10_000
 
 NO_PROCESSES = "The instance doesn't have processes."
 
@@ -41,6 +49,7 @@ async def create(_: object, info: Info, request: Mapping[str, Any]) -> dict[str,
     try:
         service = await _service_of(info, request["instanceId"])
         rules = tuple(sampling_rules(request.get("samplings") or ()))
+        options = sampling_options(request)
     except Refused as error:
         return {"status": False, "errorReason": str(error)}
     now_ms = context.now_ms()
@@ -52,6 +61,7 @@ async def create(_: object, info: Info, request: Mapping[str, Any]) -> dict[str,
         duration_s=DURATION_S,
         update_ms=now_ms,
         rules=rules,
+        options=options,
     )
     await context.source.write_task(task)
     return {"status": True, "id": task.task_id}
@@ -102,17 +112,27 @@ def sampling_rules(inputs: Sequence[Mapping[str, Any]]) -> list[SamplingRule]:
     return rules
 
 
+def sampling_options(request: Mapping[str, Any]) -> SamplingOptions:
+    """What of ours a request sets beside its rules. Raises `Refused`."""
+    most = request.get("samplesPerReport") or SamplingOptions().samples_per_report
+    if not 1 <= most <= MOST_SAMPLES:
+        raise Refused(f"samplesPerReport must be between 1 and {MOST_SAMPLES}")
+    return SamplingOptions(
+        require_trace_context=request.get("requireTraceContext") is not False,
+        redact=request.get("redact") is not False,
+        samples_per_report=most,
+    )
+
+
 def _check_regex(regex: str | None, seen: set[str]) -> None:
     if (regex or "") in seen:
         which = f'"{regex}"' if regex else "default"
         raise Refused(f"already contains the {which} sampling config")
     seen.add(regex or "")
     try:
-        re.compile(regex or "")
-    except re.error as error:
-        raise Refused(
-            f'the uri regex "{regex}" is invalid at position {error.pos}: {error.msg}'
-        ) from error
+        compiled(regex or "")
+    except BadPattern as error:
+        raise Refused(f"the uri regex {error}") from error
 
 
 def _settings(settings: Mapping[str, Any]) -> SamplingSettings:
