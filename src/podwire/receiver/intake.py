@@ -2,14 +2,15 @@
 Collections of meters on their way through the rules.
 
 In: serialized collections of all senders.  Out: one pass over the rules for all that wait, and its
-pieces in the sink. While a pass runs, the next one gathers: with little to do nothing waits, with
-much to do passes grow, and many small collections cost as few large ones.
+pieces in the sink. While a pass runs, the next one gathers: what comes alone goes at once, what
+comes together goes together, and many small collections cost as few large ones.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from podwire.native.thread import name_thread
@@ -26,8 +27,11 @@ PASS_MESSAGES = 4096
 WAITING_BYTES = 64 * 2**20
 """Senders wait when so much waits for the rules."""
 
-GATHER_S = 0.01
-"""A pass starts so long after the one before at the earliest: fixed costs stay a small share."""
+GATHER_S, GATHER_BYTES = 0.1, 2**20
+"""
+A pass starts so long after the one before, or when so much waits for it: a pass has a fixed cost
+(some 5 ms for forty rules), which with little to do would otherwise be most of it.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +60,7 @@ class Intake:
         self._passes: deque[_Pass] = deque()
         self._waiting = 0
         self._room = asyncio.Condition()
+        self._worth = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="rules", initializer=name_thread, initargs=("rules",)
@@ -77,14 +82,23 @@ class Intake:
         last.messages.append(message)
         last.size += len(message)
         self._waiting += len(message)
+        if self._gathered >= GATHER_BYTES:
+            self._worth.set()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return last.done
 
+    @property
+    def _gathered(self) -> int:
+        """Bytes that no pass has begun with."""
+        return sum(each.size for each in self._passes)
+
     async def _run(self) -> None:
         while self._passes:
-            await asyncio.sleep(0)
             gathered = self._passes.popleft()
+            if self._gathered < GATHER_BYTES:
+                self._worth.clear()
+            pause = asyncio.create_task(self._until_worth())
             try:
                 await self._analyze(gathered.messages)
             except Exception as error:  # noqa: BLE001 - goes to everybody who waits for it
@@ -94,8 +108,13 @@ class Intake:
             async with self._room:
                 self._waiting -= gathered.size
                 self._room.notify_all()
-            await asyncio.sleep(GATHER_S)
+            await pause
         self._running = None
+
+    async def _until_worth(self) -> None:
+        """Until a new pass may start."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._worth.wait(), GATHER_S)
 
     async def _analyze(self, messages: list[bytes]) -> None:
         now_ms = self._now_ms()
