@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from podwire.model.metric import Partial, Relation
+from podwire.model.metric import Merge, Partial, Relation
 from podwire.storage.engine import Engine
 from podwire.storage.rows import TABLES, Pools, blocks, latest_columns
 from podwire.storage.window import Piece, Places, Taken, Window
@@ -33,6 +33,8 @@ class Buffer:
         self._known: dict[Relation, None] = {}
         self._lock = asyncio.Lock()
         self._lost: Counter[str] = Counter()
+        self.written: dict[Merge, set[str]] = {merge: set() for merge in Merge}
+        """Metrics that went to the table of each way to merge."""
 
     def add(self, partials: Sequence[Partial], relations: Iterable[Relation]) -> None:
         """Take in; what is written is what was added, whatever its order."""
@@ -87,6 +89,9 @@ class Buffer:
 
     async def _write(self, taken: Taken) -> None:
         """Each table by itself: what is written leaves `taken`."""
+        for stem in taken.parts:
+            self.written[stem.merge].add(stem.metric)
+        self.written[Merge.LATEST].update(each.metric for each in taken.latest.values())
         for table, data in await self._engine.aside(lambda: list(blocks(taken, self._pools))):
             await self._engine.insert_block(table, data)
             taken.parts = {

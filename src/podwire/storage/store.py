@@ -21,6 +21,7 @@ from podwire.storage import known, policy, process, ranking, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
+from podwire.storage.point import Points
 from podwire.storage.window import Piece, Places
 
 FLUSH_INTERVAL_S = 0.4
@@ -41,37 +42,6 @@ WHERE instance_id = {instance:String}
 ORDER BY source, target, side, component
 """
 
-POINTS = """
-SELECT metric, toUnixTimestamp(minute) AS since, side, sum(total), sum(count), sumMap(table),
-       sumMap(counts)
-FROM metric_minute
-WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
-  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
-GROUP BY metric, minute, side
-UNION ALL
-SELECT metric, toUnixTimestamp(minute) AS since, side, max(total), sum(count), maxMap(table),
-       sumMap(counts)
-FROM metric_most_minute
-WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
-  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
-GROUP BY metric, minute, side
-UNION ALL
-SELECT metric, toUnixTimestamp(minute) AS since, side, min(total), sum(count), minMap(table),
-       sumMap(counts)
-FROM metric_least_minute
-WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
-  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
-GROUP BY metric, minute, side
-UNION ALL
-SELECT metric, toUnixTimestamp(minute) AS since, side, max(latest).2, toInt64(0),
-       CAST(max(latest).3, 'Map(String, Int64)'), CAST(map(), 'Map(String, Int64)')
-FROM metric_latest_minute
-WHERE entity = {entity:String} AND metric IN {metrics:Array(String)}
-  AND minute >= toDateTime({since:Int64}) AND minute <= toDateTime({until:Int64})
-GROUP BY metric, minute, side
-"""
-"""Minutes of metrics, whichever way theirs merge: each is in one of the tables."""
-
 
 class Store:
     """An open store; `close` it."""
@@ -79,6 +49,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._buffer = Buffer(engine, limit=BUFFER_LIMIT)
+        self._points = Points(engine, self._buffer)
         self._written: dict[str, int] = {}
         self._flushing = asyncio.create_task(self._flush_forever())
 
@@ -208,17 +179,7 @@ class Store:
     async def points(
         self, entity: str, metrics: Sequence[str], since_s: int, until_s: int
     ) -> Mapping[str, Sequence[Point]]:
-        parameters = {
-            "entity": entity,
-            "metrics": list(metrics),
-            "since": since_s,
-            "until": until_s,
-        }
-        found: dict[str, list[Point]] = {}
-        rows = await self._engine.query(POINTS, parameters)
-        for metric, minute_s, side, *rest in sorted(rows, key=lambda row: row[:3]):
-            found.setdefault(metric, []).append(Point(minute_s, Side(side), *rest))
-        return found
+        return await self._points.read(entity, metrics, since_s, until_s)
 
     async def tasks(
         self, *, service_id: str = "", instance_id: str = "", task_id: str = ""
