@@ -254,6 +254,20 @@ metricsRules:
     exp: (one.sum(['service', 'side', 'a', 'b', 'c']) + two.sum(['side', 'a', 'b', 'c']))
   - {name: plain, exp: "one.sum(['side', 'a', 'b', 'c']).downsampling(SUM)"}
 """
+CHOSEN = """
+metricPrefix: chosen
+expSuffix: service(['service'], Layer.GENERAL)
+metricsRules:
+  - {name: mean, exp: "one.tagEqual('side', 'client').avg(['service', 'zone'])"}
+  - {name: most, exp: "one.max(['service', 'a']).downsampling(MAX)"}
+  - {name: least, exp: "(two * 2).valueGreater(1).min(['service']).downsampling(MIN)"}
+  - {name: last, exp: "two.tagNotMatch('zone', 'x').sum(['service', 'side']).downsampling(LATEST)"}
+  - {name: tagged, exp: "one.tag({tags -> tags.zone = tags.side}).sum(['service', 'zone'])"}
+  - {name: kinds, exp: "one.count(['service', 'zone'])"}
+  - {name: grown, exp: "two.sum(['service']).increase('PT1M')"}
+  - {name: shares, exp: "one.sum(['service']).safeDiv(two.sum(['service']))"}
+"""
+FILES = [load(RULES), read(JOINED), read(CHOSEN)]
 edge_labels = st.sampled_from(
     [
         (("side", "client"), ("a", "p1"), ("b", "p2"), ("c", "49")),
@@ -276,7 +290,7 @@ def merged_all(analyses: Iterable[Analysis]) -> dict[object, Partial]:
     return found
 
 
-@settings(deadline=None, max_examples=60)  # each example plans every rule twice
+@settings(deadline=None, max_examples=40)  # each example plans every rule twice
 @given(
     st.lists(
         st.tuples(
@@ -291,11 +305,10 @@ def test_many_collections_in_one_pass_are_as_each_alone(
     reports: list[tuple[str, int, tuple[Meter, ...]]],
 ) -> None:
     """Whoever sent them, equal or not, in one minute or two, with operands absent here or there."""
-    files = [load(RULES), read(JOINED)]
     collections = [Collection("service", *each) for each in reports]
     messages = [collection_message(each).SerializeToString() for each in collections]
-    together = Analyzer(files, NoCluster()).admit(messages)
-    alone = Analyzer(files, NoCluster())
+    together = Analyzer(FILES, NoCluster()).admit(messages)
+    alone = Analyzer(FILES, NoCluster())
     analyses = [alone.admit([message]) for message in messages]
 
     assert merged_all(analyses) == merged_all([together])

@@ -25,6 +25,7 @@ from podwire.mal.pieces import Piece, Places, partials_of
 from podwire.mal.plan import plan
 from podwire.mal.processes import Processes
 from podwire.mal.rules import Rule, RuleFile, distinct
+from podwire.mal.step.choose import COMPARISONS
 from podwire.mal.step.window import Windows
 from podwire.mal.step.world import Batch, Step, World
 from podwire.mal.text import syntax
@@ -37,8 +38,11 @@ RENAME_CHECK_S = 5.0
 
 SEPARABLE = frozenset(
     {
-        *("downsampling", "forEach", "histogram", "histogram_percentile", "podwire::weight"),
-        *("processRelation", "sum"),
+        *("downsampling", "histogram", "histogram_percentile", "debugDump", "podwire::weight"),
+        *("tag", "forEach", "retagByK8sMeta", "tagEqual", "tagNotEqual", "tagMatch", "tagNotMatch"),
+        *("sum", "avg", "min", "max", "negative", *COMPARISONS),
+        *("service", "instance", "endpoint", "process", "decorate", "processRelation"),
+        *("serviceRelation", "serviceInstanceRelation"),
     }
 )
 """Functions that treat each sample by its id alone, and so keep collections apart."""

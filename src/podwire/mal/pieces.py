@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from podwire.mal.labels import Ids
-from podwire.model.metric import MERGES, Metric, Partial, Side
+from podwire.model.metric import MERGES, Merge, Metric, Partial, Side
 from podwire.native import add_up, group
 
 KEY_BITS = 24
 KEY_MASK = (1 << KEY_BITS) - 1
+
+
+EXTREMES = {Merge.MAX: np.maximum, Merge.MIN: np.minimum}
 
 
 @dataclass(slots=True)
@@ -71,12 +74,20 @@ def partials_of(pieces: Sequence[Piece], places: Places) -> Iterator[Partial]:
             yield _partial(piece, places, mine, int(piece.rows[at]) >> KEY_BITS)
 
 
+def _combined(merge: Merge, place: Ids, values: Ids, first: Ids) -> Ids:
+    if merge not in EXTREMES:
+        return add_up(place, values, len(first))
+    best = values[first]
+    EXTREMES[merge].at(best, place, values)
+    return best
+
+
 def _partial(piece: Piece, places: Places, mine: Ids, entity: int) -> Partial:
     text, side = places.entities[entity]
     merge = MERGES[piece.metric.function]
     time_ms = int(piece.times_ms[mine].max()) if merge == "latest" else 0
     place, first = group(piece.rows[mine])
-    totals = add_up(place, piece.totals[mine], len(first)).tolist()
+    totals = _combined(merge, place, piece.totals[mine], first).tolist()
     counts = None if piece.counts is None else add_up(place, piece.counts[mine], len(first))
     known = [] if counts is None else counts.tolist()
     if not piece.is_table:
