@@ -45,6 +45,9 @@ def process_id(instance: str, name: str) -> str:
     )
 
 
+PROBE_ENTITY = identity.relation_id(process_id(PROBE, "one"), process_id(PROBE, "other"))
+
+
 class Asker:
     """Two kinds of questions, one after the other, and a probe now and then."""
 

@@ -23,6 +23,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.asker import PROBE_ENTITY
 from bench.ledger import differences
 from bench.load import METERS, SAMPLES, SENDERS, Load
 from bench.row import Row
@@ -120,6 +121,7 @@ def measure(case: Case, folder: str) -> Found:
     """Run a case on a new backend and store, and read the store back afterwards."""
     address, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     dsn = f"chdb://{folder}/ingest-{case.edges}-{case.is_paced}"
+    print(f"{case.title} ...", file=sys.stderr)
     load = Load(address, case.edges, case.is_paced)
     with program("backend", "--grpc", address, "--http", http, "--storage", dsn) as backend:
         wait("the backend", lambda: ask(f"http://{http}", "{ version }"))
@@ -131,7 +133,7 @@ def measure(case: Case, folder: str) -> Found:
         status = wait_json(http)
     lost = {name: count for name, count in status.items() if "lost" in name or "refused" in name}
     found.wrong = [f"{name}: {count}" for name, count in lost.items() if count]
-    found.compared, wrong = asyncio.run(differences(load.ledger, dsn))
+    found.compared, wrong = asyncio.run(differences(load.ledger, dsn, PROBE_ENTITY))
     found.wrong += wrong
     return found
 

@@ -5,8 +5,9 @@ In: what senders were told has arrived.  Out: for every edge and minute the numb
 must come to, and the first differences from what is in the store.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,13 @@ class Sums:
     counts: Longs
     """Edges by HISTOGRAMS by bucket."""
 
+    def plus(self, other: "Sums") -> "Sums":
+        return Sums(
+            self.values + other.values,
+            self.products + other.products,
+            self.counts + other.counts,
+        )
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -98,22 +106,25 @@ class Ledger:
         known.products += sums.products
         known.counts += sums.counts
 
-    def expected(self) -> dict[tuple[str, int], dict[str, object]]:
-        """What the store must say of each edge and minute, by metric."""
+    def expected(self, digit: str) -> dict[tuple[str, int], dict[str, object]]:
+        """What the store must say of edges and minutes; of clients whose id has this digit."""
         found: dict[tuple[str, int], Sums] = {}
         for (minute_s, edges), sums in self.sums.items():
+            if not edges[0][0].startswith(digit):
+                continue
             for at, edge in enumerate(edges):
                 mine = Sums(sums.values[at], sums.products[at], sums.counts[at])
                 key = relation_id(*edge), minute_s
-                if key in found:
-                    known = found[key]
-                    mine = Sums(
-                        known.values + mine.values,
-                        known.products + mine.products,
-                        known.counts + mine.counts,
-                    )
-                found[key] = mine
+                found[key] = found[key].plus(mine) if key in found else mine
         return {key: dict(_metrics(sums)) for key, sums in found.items()}
+
+    def totals(self) -> dict[int, dict[str, object]]:
+        """The same of all edges together, by minute."""
+        found: dict[int, Sums] = {}
+        for (minute_s, _), sums in self.sums.items():
+            mine = Sums(sums.values.sum(0), sums.products.sum(0), sums.counts.sum(0))
+            found[minute_s] = found[minute_s].plus(mine) if minute_s in found else mine
+        return {minute_s: dict(_metrics(sums)) for minute_s, sums in found.items()}
 
 
 def products_of(values: NDArray[np.float64]) -> Longs:
@@ -141,27 +152,53 @@ def _metrics(sums: Sums) -> Iterator[tuple[str, object]]:
 STORED = """
 SELECT entity, toUnixTimestamp(minute), metric, sum(total), sum(count), sumMap(table)
 FROM metric_minute
-WHERE side = 'client' AND entity LIKE {prefix:String}
+WHERE side = 'client' AND entity LIKE {prefix:String} AND entity != {probe:String}
 GROUP BY entity, minute, metric
 """
 
+SUMMED = """
+SELECT toUnixTimestamp(minute), metric, sum(total), sum(count), sumMap(table)
+FROM metric_minute
+WHERE side = 'client' AND entity != {probe:String}
+GROUP BY minute, metric
+"""
 
-async def differences(ledger: Ledger, dsn: str) -> tuple[int, list[str]]:
+DETAIL_LIMIT = 60_000
+"""Of so many edges and minutes every number is compared; of more, every sixteenth and all sums."""
+
+
+async def differences(ledger: Ledger, dsn: str, probe: str) -> tuple[int, list[str]]:
     """How many numbers of the store were compared, and the first that are not as they must be."""
-    expected = ledger.expected()
     engine = await Engine.open(dsn)
-    compared, wrong = 0, []
-    for digit in "0123456789abcdef":
-        for row in await engine.query(STORED, {"prefix": f"{digit}%"}):
-            entity, minute_s, metric, total, count, table = row
-            edge = expected.get((entity, minute_s))
-            if edge is None:
-                continue  # the asker's own edge
-            should = edge.pop(metric.removeprefix("process_relation_"), None)
-            found = (total, count, {key: value for key, value in table.items() if value})
-            compared += 1
-            if found != should:
-                wrong.append(f"{entity} {minute_s} {metric}: {found}, not {should}")
-    await engine.close()
-    wrong += [f"{key} misses {', '.join(edge)}" for key, edge in expected.items() if edge]
+    try:
+        compared, wrong = _compared(
+            {key: dict(metrics) for key, metrics in ledger.totals().items()},
+            ((row[0], row[1:]) for row in await engine.query(SUMMED, {"probe": probe})),
+        )
+        pieces = sum(len(edges) for _, edges in ledger.sums)
+        for digit in "0123456789abcdef" if pieces <= DETAIL_LIMIT else "0":
+            rows = await engine.query(STORED, {"prefix": f"{digit}%", "probe": probe})
+            more, worse = _compared(
+                ledger.expected(digit), (((row[0], row[1]), row[2:]) for row in rows)
+            )
+            compared, wrong = compared + more, wrong + worse
+    finally:
+        await engine.close()
     return compared, wrong[:5]
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def _compared(
+    expected: dict[Key, dict[str, object]], rows: Iterable[tuple[Key, Sequence[Any]]]
+) -> tuple[int, list[str]]:
+    compared, wrong = 0, []
+    for key, (metric, total, count, table) in rows:
+        should = expected.get(key, {}).pop(metric.removeprefix("process_relation_"), None)
+        found = (total, count, {bound: value for bound, value in table.items() if value})
+        compared += 1
+        if found != should:
+            wrong.append(f"{key} {metric}: {found}, not {should}")
+    wrong += [f"{key} misses {', '.join(rest)}" for key, rest in expected.items() if rest]
+    return compared, wrong

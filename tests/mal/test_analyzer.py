@@ -115,10 +115,12 @@ def test_a_new_name_renames_the_peer() -> None:
             return names.get(address)
 
     now_s = [0.0]
-    analyzer = Analyzer([load(RULES)], Cluster(), clock=lambda: now_s[0])
+    cluster = Cluster()
+    analyzer = Analyzer([load(RULES)], cluster, clock=lambda: now_s[0])
     meter = single("client_write_counts_counter", 1.0, labels(("server_address", "10.0.0.9:80")))
     before = analyzer.analyze(report(meter)).virtual
     names["10.0.0.9"] = "web.shop"
+    cluster.epoch += 1
     now_s[0] = 60.0
     after = analyzer.analyze(report(meter)).virtual
 

@@ -143,6 +143,7 @@ class Analyzer:
         self._clock = clock
         self._asked_s = self._started_s = clock()
         self._losses: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self._rules = distinct([rule for file in files for rule in file.rules])
         windows = windows or Windows()
         world = World(self._table, self._processes, self._losses, windows, layers=_layers_of(files))
@@ -209,6 +210,9 @@ class Analyzer:
         newest_ms = int(reading.times_ms.max(initial=0))
         relations = tuple(dict.fromkeys(edge.seen(minute * 60) for edge, minute in fresh))
         reading.tally["partial_total"] += sum(len(piece.rows) for piece, _ in pieces)
+        for name, count in self.losses.items():
+            reading.tally[f"rules_{name}_total"] += count - self._told[name]
+            self._told[name] = count
         return Analysis(pieces, relations, self._virtual(fresh, newest_ms), reading.tally)
 
     def _first_sightings(self, sightings: Sequence[Sightings]) -> Iterator[tuple[Edge, int]]:
@@ -242,13 +246,12 @@ class Analyzer:
     def _refresh(self) -> None:
         """Forget what is too much or out of date."""
         now_s = self._clock()
-        renamed = False
         if now_s - self._asked_s >= RENAME_CHECK_S:
             self._asked_s = now_s
-            renamed = self._processes.renamed()
-        if renamed:
-            self._table.clear()
-        if self._table.trim(self._age_s(), len(self._reader)) or renamed:
+            if self._processes.renamed():
+                self._table.ask_again()
+                self._processes.clear()
+        if self._table.trim(self._age_s(), len(self._reader)):
             self._reader.clear()
             self._processes.clear()
             for targets in self._targets.values():

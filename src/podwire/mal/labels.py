@@ -295,6 +295,11 @@ class LabelTable:
         self.clear()
         return True
 
+    def ask_again(self) -> None:
+        """Forget what functions said; label sets keep their ids."""
+        for function in self._functions.values():
+            function.clear()
+
     def clear(self) -> None:
         """Forget every label set and everything known of them; ids given out before are void."""
         self._plain.clear()
@@ -308,8 +313,7 @@ class LabelTable:
         self._shapes.clear()
         self._shape_of.clear()
         self._restricts.clear()
-        for function in self._functions.values():
-            function.clear()
+        self.ask_again()
 
 
 def _bound_value(text: str) -> float:

@@ -21,6 +21,7 @@ class Processes:
     def __init__(self, names: PeerNames, pods: PodServices | None = None) -> None:
         self._names = names
         self._pods = pods or NoPods()
+        self._epoch = names.epoch
         self._services: dict[tuple[str, str], str | None] = {}
         self._answers: dict[str, str | None] = {}
         self._virtual: dict[str, Entity] = {}
@@ -60,6 +61,9 @@ class Processes:
 
     def renamed(self) -> bool:
         """Whether any address or pod is called otherwise than when it was asked for."""
+        if self._epoch == self._names.epoch and not self._services:
+            return False
+        self._epoch = self._names.epoch
         return any(
             self._names.name_of(host) != name for host, name in self._answers.items()
         ) or any(self._pods.service_of(*pod) != name for pod, name in self._services.items())
