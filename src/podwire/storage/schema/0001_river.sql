@@ -71,3 +71,10 @@ CREATE TABLE task (
 ) ENGINE = AggregatingMergeTree
 ORDER BY (service_id, instance_id, task_id, start_ms)
 TTL toDateTime(intDiv(update_ms, 1000)) + INTERVAL 3 DAY;
+
+-- back
+DROP TABLE task;
+DROP TABLE instance;
+DROP TABLE process;
+DROP TABLE relation_minute;
+DROP TABLE metric_minute;

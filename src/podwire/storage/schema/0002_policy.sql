@@ -5,3 +5,6 @@ CREATE TABLE policy (
     updated_ms Int64
 ) ENGINE = ReplacingMergeTree(updated_ms)
 ORDER BY service_id;
+
+-- back
+DROP TABLE policy;

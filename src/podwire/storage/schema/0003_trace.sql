@@ -50,3 +50,8 @@ CREATE TABLE span_event (
 PARTITION BY toDate(intDiv(start_ns, 1000000000))
 ORDER BY (trace_id, segment_id, span_id, start_ns, name)
 TTL toDateTime(intDiv(start_ns, 1000000000)) + INTERVAL 3 DAY SETTINGS index_granularity = 1024;
+
+-- back
+DROP TABLE span_event;
+DROP TABLE span;
+DROP TABLE sampled_record;

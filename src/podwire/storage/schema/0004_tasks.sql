@@ -14,3 +14,9 @@ CREATE TABLE hand_out (
 ) ENGINE = MergeTree
 ORDER BY (agent_id, task_id, handed_ms)
 TTL toDateTime(intDiv(handed_ms, 1000)) + INTERVAL 3 DAY;
+
+-- back
+DROP TABLE hand_out;
+ALTER TABLE task DROP COLUMN causes;
+ALTER TABLE task DROP COLUMN process;
+ALTER TABLE task DROP COLUMN target;

@@ -45,3 +45,10 @@ CREATE TABLE metric_latest_minute (
 PARTITION BY toDate(minute)
 ORDER BY (entity, metric, minute, side)
 TTL minute + INTERVAL 7 DAY SETTINGS index_granularity = 1024;
+
+-- back
+-- The side keeps its third value: rows may have it.
+DROP TABLE metric_latest_minute;
+DROP TABLE metric_least_minute;
+DROP TABLE metric_most_minute;
+ALTER TABLE metric_minute DROP COLUMN counts;
