@@ -59,8 +59,16 @@ class End:
         return self.sum("connect"), self.sum("close")
 
     @property
-    def is_tls(self) -> set[bool]:
-        return {flow.key.tls for flow in self.flows}
+    def failures(self) -> dict[int, int]:
+        """Connects that failed, by errno."""
+        found: Counter[int] = Counter()
+        for flow in self.flows:
+            found.update(flow.failures)
+        return dict(sorted(found.items()))
+
+    def tcp(self, what: str) -> int:
+        """One number of TCP's own."""
+        return sum(getattr(flow.tcp, what) for flow in self.flows)
 
     @property
     def peers(self) -> set[str]:

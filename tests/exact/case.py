@@ -96,7 +96,20 @@ class Case:
             found = list(self.run(stage))
         if stage.has_drained:
             found.append(Finding("losses by name", 0, sum(stage.losses.values())))
+            found += laws(stage.tallies)
         return [Row(self.name, each, figures.get(each.quantity, "")) for each in found]
+
+
+ENDS = ("answered", "unanswered", "unfinished", "forgotten", "underway")
+
+
+def laws(tallies: Mapping[str, int]) -> Iterator[Finding]:
+    """What went in is what came out, by name; bytes by sequence numbers against those by calls."""
+    ended = sum(tallies[f"requests_{each}"] for each in ENDS)
+    yield Finding("law: requests begun, accounted for", tallies["requests_begun"], ended)
+    called = tallies["bytes_called"] + tallies["bytes_uncalled"]
+    yield Finding("law: bytes crossed, accounted for", tallies["bytes_crossed"], called)
+    yield Finding("bytes without a call", 0, tallies["bytes_uncalled"])
 
 
 CASES: dict[str, Case] = {}
@@ -128,6 +141,7 @@ class Stage:
         self._stack.callback(self.kernel.close)
         self.flows: list[Flow] = []
         self.losses: Mapping[str, int] = {}
+        self.tallies: Mapping[str, int] = {}
         self.has_drained = False
         self.drain_s = DRAIN_S
 
@@ -187,7 +201,7 @@ class Stage:
 
     def drain(self) -> None:
         self.flows += self.kernel.drain()
-        self.losses = self.kernel.losses()
+        self.losses, self.tallies = self.kernel.losses(), self.kernel.tallies()
         self.has_drained = True
 
     def play(self, *programs: Process, timeout_s: float = 60) -> None:

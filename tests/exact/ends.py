@@ -49,6 +49,8 @@ def _logged(seen: End, log: Logged, unanswered: int) -> Iterator[Finding]:
     assert sum(answered.values()) == log.requests - unanswered
     yield Finding("requests at nginx", log.requests, seen.http("requests"))
     yield Finding("statuses at nginx", answered, seen.statuses)
+    if unanswered:
+        yield Finding("unanswered at nginx", unanswered, seen.http("unanswered"))
     yield Finding("request, response bytes at nginx", (log.received, log.sent), seen.messages)
     yield Finding("bytes read, written at nginx", (log.received, log.sent), seen.bytes)
 

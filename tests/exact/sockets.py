@@ -1,5 +1,6 @@
 """Sockets used in every way."""
 
+import errno
 from collections.abc import Iterator
 
 from exact.answer import End
@@ -49,7 +50,9 @@ def refused(stage: Stage) -> Iterator[Finding]:
     books = client.books()
     stage.drain()
     seen = stage.end([client.process.pid], Role.CLIENT)
-    assert books["failed_ECONNREFUSED"] == away.snmp()["AttemptFails"] - before == 10
+    failed = away.snmp()["AttemptFails"] - before
+    assert books["failed_ECONNREFUSED"] == failed == 10
+    yield Finding("failed connects at the client", {errno.ECONNREFUSED: failed}, seen.failures)
     yield Finding("opened at the client", 0, seen.sum("connect"))
 
 

@@ -24,6 +24,10 @@ for real once under software emulation with traffic of the same kind, so its fig
 true", two runs where two stand. What it lost to a slow machine it may not lose on a fast one; what
 is wrong by construction is wrong everywhere. Where nothing stands it was not looked at.
 
+The laws are podwire's own two sides: requests begun against requests that ended in any way, bytes
+by the sequence numbers of sockets that ended against bytes by their calls. A packet lost before its
+server has accepted the connection is known at the client alone.
+
 A request that was asked and never answered has no status. TLS is bytes and calls here. A call
 counts when it moved bytes; the end of a stream and `EAGAIN` move none.
 """
