@@ -55,6 +55,22 @@ def test_a_span_that_asks_again_has_two_exchanges() -> None:
     assert [9.0, 10.0] == [each.duration_ms for each in exchanges([SENT, GOT, later, answer])]
 
 
+def test_the_bytes_are_those_of_the_socket() -> None:
+    """Where the text is not the same, they come beside it."""
+    got = event(
+        "HTTP Response Sampling", 9, data_type="response", data_raw="H4v/", data_missing="7"
+    )
+    (exchange,) = exchanges([SENT, got])
+
+    assert exchange.request
+    assert exchange.response
+    assert (REQUEST.encode(), b"\x1f\x8b\xff", 7) == (
+        exchange.request.bytes,
+        exchange.response.bytes,
+        exchange.response.missing,
+    )
+
+
 def test_what_was_not_recorded_is_said() -> None:
     """A response alone has no title and no duration, and no command line."""
     (exchange,) = exchanges([GOT])

@@ -226,3 +226,27 @@ def test_a_task_is_started_from_the_form(watched: Page) -> None:
     form.get_by_placeholder("any").first.fill("100")
     watched.get_by_test_id("start").click()
     expect(tasks).to_have_count(before + 1)
+
+
+RECORDED = """query ($traceId: ID!) {
+  sampledEvents(traceId: $traceId) { event tags { key value } }
+}"""
+
+
+def test_a_sampled_request_opens_with_its_bytes(watched: Page, shop_url: str) -> None:
+    """From the list of failed requests to the raw response, as the backend holds it."""
+    selector = '[data-testid=edge][data-source="gateway"][data-target="orders"]'
+    watched.locator(selector).click()
+    watched.get_by_test_id("tab-requests").click()
+    failed = watched.get_by_test_id("requests-status_5xx").get_by_test_id("sample")
+    expect(failed.first).to_be_visible(timeout=30_000)
+    asking = Asking(shop_url, watched)
+    variables = asking.overhear("Recorded", failed.first.click)
+    watched.get_by_test_id("part-response").click()
+    body = watched.get_by_test_id("body").inner_text()
+
+    events = asking.ask(RECORDED, **variables)["sampledEvents"]
+    tags = [{tag["key"]: tag["value"] for tag in event["tags"]} for event in events]
+    held = {each["data_content"] for each in tags if each.get("data_type") == "response"}
+    assert body in {content.partition("\r\n\r\n")[2] for content in held}
+    assert body

@@ -5,6 +5,7 @@ In: the events of `sampledEvents`, every hop mixed.  Out: one exchange a process
 forms for other tools: raw text, HAR 1.2, a command line of curl.
 """
 
+import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,19 @@ class Message:
     size: str
     start_ms: float
     end_ms: float
+    raw: str = ""
+    """Base64 of the bytes on the socket where they differ from `text`."""
+
+    missing: int = 0
+    """Bytes that were not recorded."""
+
+    is_withheld: bool = False
+    """Its bytes stay on the node: they could not be looked into for secrets."""
+
+    @property
+    def bytes(self) -> bytes:
+        """What crossed the socket, as far as it was recorded and let go."""
+        return base64.b64decode(self.raw) if self.raw else self.text.encode()
 
     @property
     def line(self) -> str:
@@ -106,7 +120,15 @@ def exchanges(events: Sequence[Event]) -> list[Exchange]:
 def _take(exchange: Exchange, event: Event, tags: Mapping[str, str]) -> None:
     exchange.role = tags.get("connection_role", exchange.role)
     start_ms, end_ms = _ms(event["startTime"]), _ms(event["endTime"])
-    message = Message(tags.get("data_content", ""), tags.get("data_size", ""), start_ms, end_ms)
+    message = Message(
+        text=tags.get("data_content", ""),
+        size=tags.get("data_size", ""),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        raw=tags.get("data_raw", ""),
+        missing=int(tags.get("data_missing", 0)),
+        is_withheld=tags.get("data_withheld") == "true",
+    )
     if event["event"].startswith(CALL):
         name = event["event"].removeprefix(CALL)
         facts = {key: value for key, value in tags.items() if not key.endswith("_name")}

@@ -1,6 +1,7 @@
 """`podwire request`: one sampled request: what was sent, what came back, the calls between."""
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +26,7 @@ COLUMNS = ("process", "role", "request", "status", "duration_ms")
 def request(
     trace: Annotated[str, typer.Argument(help="Trace id, as `podwire requests` prints it.")],
     process: Annotated[str | None, typer.Option(help="The hop that this process saw.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Only the raw messages.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Only the bytes of both messages.")] = False,
     as_har: Annotated[bool, typer.Option("--har", help="As HAR 1.2.")] = False,
     as_curl: Annotated[bool, typer.Option("--curl", help="As a command line of curl.")] = False,
     address: Address = ADDRESS,
@@ -41,7 +42,7 @@ def request(
             reason = f"the process {process!r} saw none of it; {there} did" if there else "unknown"
             raise Refused(f"no request was recorded of trace {trace!r}: {reason}")
     if raw:
-        print(*(part.text for part in _messages(hops[0])), sep="\n\n")  # noqa: T201
+        sys.stdout.buffer.write(b"".join(part.bytes for part in _messages(hops[0])))
     elif as_har:
         print(json.dumps(har(hops[0]), indent=2))  # noqa: T201
     elif as_curl:
@@ -77,6 +78,10 @@ def _print(exchange: Exchange) -> None:
     for part in _messages(exchange):
         screen.rule(f"[bold]{escape(part.line)}[/bold]  {part.size}", align="left")
         screen.print(part.text, markup=False, highlight=False)
+        if part.missing:
+            screen.print(f"[dim]{part.missing} bytes more were not recorded[/dim]")
+        if part.is_withheld:
+            screen.print("[dim]its bytes stay on the node: they may hold a secret[/dim]")
     if exchange.calls:
         screen.rule("[bold]system calls[/bold]", align="left")
         screen.print(_calls(exchange))

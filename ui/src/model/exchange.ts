@@ -26,6 +26,12 @@ export interface Part {
   message: Message;
   /** As the agent says it, such as `1.021KiB`. */
   size: string;
+  /** The bytes on the socket in base64 where they differ from the text; empty where they do not. */
+  raw: string;
+  /** Bytes of the message that were not recorded. */
+  missing: number;
+  /** Its bytes stay on the node: they could not be looked into for secrets. */
+  isWithheld: boolean;
   startMs: number;
   endMs: number;
 }
@@ -113,7 +119,15 @@ function take(exchange: Exchange, event: SampledEvent, tags: Map<string, string>
 function toPart(event: SampledEvent, tags: Map<string, string>): Part {
   const text = tags.get("data_content") ?? "";
   const times = { startMs: toMs(event.startTime), endMs: toMs(event.endTime) };
-  return { text, message: parseMessage(text), size: tags.get("data_size") ?? "", ...times };
+  return {
+    text,
+    message: parseMessage(text),
+    size: tags.get("data_size") ?? "",
+    raw: tags.get("data_raw") ?? "",
+    missing: Number(tags.get("data_missing") ?? 0),
+    isWithheld: tags.get("data_withheld") === "true",
+    ...times,
+  };
 }
 
 function toCall(event: SampledEvent, tags: Map<string, string>): SystemCall {
@@ -123,6 +137,12 @@ function toCall(event: SampledEvent, tags: Map<string, string>): SystemCall {
     endMs: toMs(event.endTime),
     facts: [...tags].flatMap(([key, value]) => (WHERE.has(key) ? [] : [{ key, value }])),
   };
+}
+
+/** The bytes to save: those on the socket as far as they were recorded. */
+export function bytesOf(part: Part): Uint8Array<ArrayBuffer> {
+  if (!part.raw) return new TextEncoder().encode(part.text);
+  return Uint8Array.from(atob(part.raw), (letter) => letter.charCodeAt(0));
 }
 
 /** Such as `GET /orders`; what was not recorded is a dash. */

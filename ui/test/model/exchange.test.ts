@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  bytesOf,
   chooseExchange,
   statusOfExchange,
   titleOf,
@@ -83,6 +84,14 @@ test("a message that was cut in its head shows what is there", () => {
   const [exchange] = toExchanges([{ ...cut }]);
 
   expect([titleOf(exchange!), statusOfExchange(exchange!)]).toEqual(["", 0]);
+});
+
+test("what is saved are the bytes of the socket", () => {
+  const raw = { ...GOT, tags: [...GOT.tags, { key: "data_raw", value: btoa("\x1f\x8b\xff") }] };
+  const [exchange] = toExchanges([SENT, raw]);
+
+  expect([...bytesOf(exchange!.response!)]).toEqual([0x1f, 0x8b, 0xff]);
+  expect(new TextDecoder().decode(bytesOf(exchange!.request!))).toBe(REQUEST);
 });
 
 test("HAR and curl say the same request", () => {
