@@ -107,8 +107,8 @@ class Scene:
         client.send(REQUEST)
         while _retransmits(client) < 2:
             pass
+        subprocess.run(["nft", "flush", "chain", "ip", "scene", "input"], check=True)
         drops = _drops()
-        subprocess.run(["nft", "delete", "table", "ip", "scene"], check=True)
         assert REQUEST == server.recv(4096)
         server.send(ANSWER % 200)
         assert ANSWER % 200 == client.recv(4096)

@@ -1,13 +1,17 @@
 """Host mode finds exactly the processes that a rule describes."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from podwire.discovery.host import Host, HostRule
+from podwire.wire.process import properties_message
 
 MARK = "podwire-test-discovery"
 
@@ -69,3 +73,29 @@ def test_a_process_that_ended_is_gone(sleeper: subprocess.Popen[bytes]) -> None:
     sleeper.wait()
 
     assert [] == host.scan()
+
+
+@pytest.fixture
+def nameless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real process whose name, and whose program's name, are no text in any encoding of ours."""
+    program = tmp_path / MARK / os.fsdecode(b"\xff\xfe")
+    program.parent.mkdir()
+    shutil.copy("/bin/sleep", program)
+    process = subprocess.Popen([program, "60"])
+    while b"\xff\xfe" not in Path(f"/proc/{process.pid}/comm").read_bytes():
+        assert process.poll() is None
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_name_that_is_no_text_is_reported_as_what_can_be_read_of_it(
+    nameless: subprocess.Popen[bytes],
+) -> None:
+    """Nobody's name stops the agent from seeing everybody else, and the wire takes what is left."""
+    (found,) = Host([rule(command_line=MARK)]).scan()
+
+    assert f"\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}-{nameless.pid}" == (
+        found.entity.process
+    )
+    assert properties_message(found).SerializeToString()

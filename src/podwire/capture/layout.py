@@ -5,7 +5,8 @@ In: raw BTF.  Out: dtypes; nothing about a layout is written twice.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,18 @@ class _Type:
     tail: bytes
 
 
+class Unreadable(ValueError):
+    """The bytes are no BTF, or none that our structures can be in."""
+
+
 class Layouts:
-    """The named structures and enums of one object."""
+    """The named structures and enums of one object. Raises `Unreadable`."""
 
     def __init__(self, raw: bytes) -> None:
+        with _as_unreadable():
+            self._open(raw)
+
+    def _open(self, raw: bytes) -> None:
         header = struct.unpack_from("<HBBIIIII", raw)
         length, types_at, types_size, strings_at = header[3:7]
         self._strings = raw[length + strings_at :]
@@ -54,7 +63,9 @@ class Layouts:
 
     def structure(self, name: str) -> np.dtype[Any]:
         """The dtype of `struct name`, padding and all. Raises KeyError."""
-        return self._structure(self._by_name[STRUCT, name])
+        found = self._by_name[STRUCT, name]
+        with _as_unreadable():
+            return self._structure(found)
 
     def _structure(self, kind: _Type) -> np.dtype[Any]:
         members = [
@@ -92,5 +103,16 @@ class Layouts:
 
     def enumeration(self, name: str) -> Mapping[str, int]:
         """The names and values of `enum name`. Raises KeyError."""
-        entries = struct.iter_unpack("<Ii", self._by_name[ENUM, name].tail)
-        return {self._text(text): value for text, value in entries}
+        found = self._by_name[ENUM, name]
+        with _as_unreadable():
+            entries = struct.iter_unpack("<Ii", found.tail)
+            return {self._text(text): value for text, value in entries}
+
+
+@contextmanager
+def _as_unreadable() -> Iterator[None]:
+    """Whatever stumbles over types that are cut off, or that no compiler makes."""
+    try:
+        yield
+    except (struct.error, IndexError, ValueError, TypeError, RecursionError) as error:
+        raise Unreadable(f"the object's types cannot be read: {error}") from error

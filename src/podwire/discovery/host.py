@@ -9,10 +9,11 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from podwire.discovery.proc import Life, Proc
 from podwire.model.process import DetectType, Entity, Process
 
 
@@ -42,8 +43,7 @@ class HostRule:
 class _Facts:
     """What /proc says of one process."""
 
-    pid: int
-    start_ticks: int
+    life: Life
     executable: str
     command_line: str
     cgroup: str
@@ -59,8 +59,9 @@ class Host:
 
     def __init__(self, rules: Sequence[HostRule], *, proc: Path = Path("/proc")) -> None:
         self._rules = tuple(rules)
-        self._proc = proc
-        self._seen: dict[tuple[int, int], Process | None] = {}
+        self._root = proc
+        self._proc = Proc(proc)
+        self._seen: dict[Life, Process | None] = {}
 
     def scan(self) -> list[Process]:
         """
@@ -69,35 +70,17 @@ class Host:
         A process is looked at again only when its command line could still change: what matched
         once keeps its names, what did not match is asked anew (it may have called exec since).
         """
-        seen: dict[tuple[int, int], Process | None] = {}
-        for pid in self._pids():
-            start_ticks = self._start_ticks(pid)
-            if start_ticks is None:
-                continue
-            identity = (pid, start_ticks)
-            seen[identity] = self._seen.get(identity) or self._match(pid, start_ticks)
-        self._seen = seen
-        return [process for process in seen.values() if process]
+        own = os.getpid()
+        lives = [self._proc.life_or_none(pid) for pid in self._proc.pids() if pid != own]
+        self._seen = {life: self._seen.get(life) or self._match(life) for life in lives if life}
+        return [process for process in self._seen.values() if process]
 
     async def wait(self, timeout_s: float) -> None:
         """Nothing tells of processes here: the time, whole."""
         await asyncio.sleep(timeout_s)
 
-    def _pids(self) -> Iterator[int]:
-        own = os.getpid()
-        for entry in os.scandir(self._proc):
-            if entry.name.isdigit() and int(entry.name) != own:
-                yield int(entry.name)
-
-    def _start_ticks(self, pid: int) -> int | None:
-        try:
-            stat = (self._proc / str(pid) / "stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return int(stat.rpartition(")")[2].split()[19])
-
-    def _match(self, pid: int, start_ticks: int) -> Process | None:
-        facts = self._facts(pid, start_ticks)
+    def _match(self, life: Life) -> Process | None:
+        facts = self._facts(life)
         if facts is None:
             return None
         for rule in self._rules:
@@ -105,21 +88,21 @@ class Host:
                 return _process(rule, facts)
         return None
 
-    def _facts(self, pid: int, start_ticks: int) -> _Facts | None:
-        folder = self._proc / str(pid)
+    def _facts(self, life: Life) -> _Facts | None:
+        executable = self._proc.path(life.pid).removesuffix(" (deleted)")
+        cgroup = _cgroup_path(self._proc.cgroup(life.pid))
         try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            executable = str((folder / "exe").readlink())
-            cgroup = (folder / "cgroup").read_text()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            words = (self._root / str(life.pid) / "cmdline").read_bytes().split(b"\0")
+        except OSError:
             return None
         command_line = b" ".join(word for word in words if word).decode(errors="replace")
-        return _Facts(pid, start_ticks, executable, command_line, _cgroup_path(cgroup))
+        return _Facts(life, executable, command_line, cgroup) if executable else None
 
 
 def _cgroup_path(text: str) -> str:
     """The longest path of all hierarchies: the others are roots or copies of it."""
-    return max((line.split(":", 2)[2] for line in text.splitlines()), key=len, default="")
+    lines = (line.split(":", 2) for line in text.splitlines())
+    return max((parts[2] for parts in lines if len(parts) == 3), key=len, default="")
 
 
 def _is_match(rule: HostRule, facts: _Facts) -> bool:
@@ -136,14 +119,14 @@ def _is_match(rule: HostRule, facts: _Facts) -> bool:
 
 def _process(rule: HostRule, facts: _Facts) -> Process:
     words = {
-        "exe": Path(facts.executable).name.removesuffix(" (deleted)"),
-        "pid": facts.pid,
+        "exe": Path(facts.executable).name,
+        "pid": facts.life.pid,
         "unit": facts.unit,
         "hostname": socket.gethostname(),
     }
     return Process(
-        pid=facts.pid,
-        start_ticks=facts.start_ticks,
+        pid=facts.life.pid,
+        start_ticks=facts.life.start_ticks,
         entity=Entity(
             layer=rule.layer,
             service=rule.service.format(**words),
@@ -154,7 +137,7 @@ def _process(rule: HostRule, facts: _Facts) -> Process:
         detect_type=DetectType.VM,
         properties=(
             ("host_ip", host_ip()),
-            ("pid", str(facts.pid)),
+            ("pid", str(facts.life.pid)),
             ("command_line", facts.command_line),
             ("support_ebpf_profiling", "false"),
         ),

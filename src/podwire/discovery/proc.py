@@ -4,6 +4,7 @@ What /proc says of one process.
 In: /proc, which any process may leave at any time.  Out: facts, or None of one that left.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,9 @@ class Proc:
         """When a process began; None once it has ended, though nobody may have noticed."""
         stat = self._text(pid, "stat")
         fields = stat.rpartition(")")[2].split()
-        if not fields or (fields[0] in "ZX" and fields[17] == "1"):
+        if len(fields) < 20 or not fields[19].isdecimal():
+            return None
+        if fields[0] in "ZX" and fields[17] == "1":
             return None
         return Life(pid, int(fields[19]))
 
@@ -58,9 +61,10 @@ class Proc:
     def path(self, pid: int) -> str:
         """The program it runs; empty when we may not know: that needs SYS_PTRACE."""
         try:
-            return str(Path(f"{self._root}/{pid}/exe").readlink())
+            found = Path(f"{self._root}/{pid}/exe").readlink()
         except OSError:
             return ""
+        return os.fsencode(found).decode(errors="replace")  # a name is bytes; the wire wants text
 
     def facts_or_none(self, life: Life) -> Facts | None:
         """All of it; None when it is gone or is not yet the program it will be."""
