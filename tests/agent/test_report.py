@@ -1,7 +1,9 @@
 """Flows become the meters and labels that Rover would send."""
 
+import errno
+
 from podwire.agent.report import Named, collections
-from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role
+from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role, Tcp
 from podwire.model.meter import Collection, Histogram, Single
 from podwire.model.process import Entity
 
@@ -130,3 +132,48 @@ def test_rtt_is_reported_as_write_rtt_in_microseconds() -> None:
 def test_a_process_without_a_name_is_left_out() -> None:
     """Nobody could say whose numbers they are."""
     assert [] == report(flow(Peer("10.0.0.7", 80), pid=77))
+
+
+def own(found: list[Collection]) -> dict[str, tuple[str, float]]:
+    """Podwire's own meters: the last label's value, and the number."""
+    return {
+        meter.name.removeprefix("podwire_capture_"): (meter.labels[-1][1], meter.value)
+        for collection in found
+        for meter in collection.meters
+        if isinstance(meter, Single) and meter.name.startswith("podwire_")
+    }
+
+
+def test_what_rover_has_no_meter_for_is_sent_beside_it() -> None:
+    """Each with the labels of its edge, and a reason where there is one."""
+    key = FlowKey(1, "10.0.0.1", Peer("10.0.0.7", 80), Role.CLIENT, Protocol.HTTP1, tls=False)
+    facts = Tcp(resets_sent=2, rwnd_limited_ns=5)
+    http = Http(unanswered=4, unpaired={200: 1})
+    one = Flow(key, {}, http, facts, {errno.ECONNREFUSED: 3}, {"no_socket": 6})
+
+    assert own(report(one, one)) == {
+        "connect_failed_total": ("econnrefused", 6),
+        "drop_total": ("no_socket", 12),
+        "http_unpaired_total": ("200", 2),
+        "http_unanswered_total": ("false", 8),
+        "resets_sent_total": ("false", 4),
+        "rwnd_limited_ns": ("false", 10),
+    }
+
+
+def test_bytes_without_a_call_are_bytes_all_the_same() -> None:
+    """An edge of io_uring has bytes, and neither counts nor times."""
+    found = report(flow(Peer("10.0.0.7", 80), operations={"write": Operation(bytes=9)}))
+
+    assert {"rover_net_p_client_write_bytes_counter": 9} == {
+        meter.name: meter.value for meter in found[0].meters if isinstance(meter, Single)
+    }
+
+
+def test_what_the_node_lost_is_said_to_each_instance() -> None:
+    """The numbers beside it may lack that much."""
+    flows = [flow(Peer("10.0.0.7", 80)), flow(Peer("10.0.0.7", 80), pid=3)]
+
+    found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, lost={"payload_unread": 2})
+
+    assert [{"lost_total": ("payload_unread", 2)}] * 2 == [own([each]) for each in found]

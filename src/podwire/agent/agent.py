@@ -65,6 +65,7 @@ class Agent:
         self._watched: frozenset[int] = frozenset()
         self._is_connected = True
         self._flows = 0
+        self._lost: Mapping[str, int] = {}
 
     async def run(self) -> None:
         """Run all clocks; on cancellation the last window is drained and sent."""
@@ -145,6 +146,7 @@ class Agent:
         flows = self._source.drain() if self._watched else ()
         self._flows += len(flows)
         self._sample()
+        lost = self._newly_lost()
         for named in self._registry.views(self._work.instances):
             self._outbox.put(
                 collections(
@@ -152,6 +154,7 @@ class Agent:
                     named,
                     host_addresses=self._host_addresses(),
                     timestamp_ms=self._now_ms(),
+                    lost=lost,
                 )
             )
 
@@ -169,6 +172,15 @@ class Agent:
                 now_ms=self._now_ms(),
             )
         )
+
+    def _newly_lost(self) -> Mapping[str, int]:
+        """What the source lost since the last report, by reason."""
+        before, self._lost = self._lost, dict(self._source.losses())
+        return {
+            reason: count - before.get(reason, 0)
+            for reason, count in self._lost.items()
+            if count > before.get(reason, 0)
+        }
 
     def statistics(self) -> Mapping[str, int]:
         """Totals since start, by name."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from podwire.agent.fact import fact_meters, loss_meters, sum_counts, sum_facts
 from podwire.model import bounds
 from podwire.model.flow import OPERATIONS, Flow, Http, Operation, Protocol, Role
 from podwire.model.meter import Collection, Histogram, Meter, Single
@@ -24,6 +25,8 @@ Labels = tuple[tuple[str, str], ...]
 
 STEMS = {"rtt": "write_rtt"}
 """Operations whose name on the wire is another."""
+
+NOTHING: Mapping[str, int] = {}
 
 PROTOCOLS = {Protocol.UNKNOWN: "unknown", Protocol.HTTP1: "http", Protocol.HTTP2: "http"}
 
@@ -52,11 +55,13 @@ def collections(
     *,
     host_addresses: Container[str],
     timestamp_ms: int,
+    lost: Mapping[str, int] = NOTHING,
 ) -> list[Collection]:
     """
     What to report of a drain; flows of processes without a name are left out.
 
     `host_addresses` are the addresses of this host: a peer there that nobody monitors is `local`.
+    `lost` is of the whole node, and said to each instance: its numbers may lack that much.
     """
     flows = [flow for flow in flows if flow.key.pid in named]
     near = {*host_addresses, "0.0.0.0", "::", *(flow.key.local_address for flow in flows)}  # noqa: S104
@@ -67,6 +72,8 @@ def collections(
     meters: dict[tuple[str, str], list[Meter]] = defaultdict(list)
     for edge, flow in edges.items():
         meters[edge.service, edge.instance].extend(_meters(edge, flow))
+    for found in meters.values():
+        found.extend(loss_meters(lost))
     return [
         Collection(service, instance, timestamp_ms, tuple(found))
         for (service, instance), found in meters.items()
@@ -108,7 +115,14 @@ def _sum(left: Flow, right: Flow) -> Flow:
         name: _sum_operations(left.operations.get(name), right.operations.get(name))
         for name in {*left.operations, *right.operations}
     }
-    return Flow(left.key, operations, _sum_http(left.http, right.http))
+    return Flow(
+        left.key,
+        operations,
+        _sum_http(left.http, right.http),
+        sum_facts(left.tcp, right.tcp),
+        sum_counts(left.failures, right.failures),
+        sum_counts(left.drops, right.drops),
+    )
 
 
 def _sum_operations(left: Operation | None, right: Operation | None) -> Operation:
@@ -129,36 +143,37 @@ def _sum_buckets(left: Sequence[int], right: Sequence[int]) -> tuple[int, ...]:
 def _sum_http(left: Http | None, right: Http | None) -> Http | None:
     if left is None or right is None:
         return left or right
-    codes = {*left.responses, *right.responses}
     return Http(
         requests=left.requests + right.requests,
         request_bytes=left.request_bytes + right.request_bytes,
         request_size_buckets=_sum_buckets(left.request_size_buckets, right.request_size_buckets),
-        responses={
-            code: left.responses.get(code, 0) + right.responses.get(code, 0) for code in codes
-        },
+        responses=sum_counts(left.responses, right.responses),
         response_bytes=left.response_bytes + right.response_bytes,
         response_size_buckets=_sum_buckets(left.response_size_buckets, right.response_size_buckets),
         duration_ns=left.duration_ns + right.duration_ns,
         duration_buckets=_sum_buckets(left.duration_buckets, right.duration_buckets),
+        unanswered=left.unanswered + right.unanswered,
+        unpaired=sum_counts(left.unpaired, right.unpaired),
     )
 
 
 def _meters(edge: _Edge, flow: Flow) -> Iterator[Meter]:
     for name in OPERATIONS:
         operation = flow.operations.get(name)
-        if operation and operation.count:
+        if operation and (operation.count or operation.bytes):
             yield from _operation_meters(edge, name, operation)
     if flow.http:
         yield from _http_meters(edge, flow.http)
+    yield from fact_meters(edge.labels, flow)
 
 
 def _operation_meters(edge: _Edge, name: str, operation: Operation) -> Iterator[Meter]:
     stem = f"{PREFIX}_{edge.side}_{STEMS.get(name, name)}"
-    yield Single(f"{stem}_counts_counter", edge.labels, operation.count)
+    if operation.count:
+        yield Single(f"{stem}_counts_counter", edge.labels, operation.count)
     if operation.bytes:
         yield Single(f"{stem}_bytes_counter", edge.labels, operation.bytes)
-    if operation.time:
+    if operation.time and operation.count:
         average = operation.time / operation.count
         yield Single(f"{stem}_exe_time_counter", edge.labels, average)
     scale = bounds.L4_US if name == "rtt" else bounds.L4_NS

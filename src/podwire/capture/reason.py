@@ -4,7 +4,6 @@ What happened for a reason, by that reason.
 In: the map of reasons, whole.  Out: what each slot gained.
 """
 
-import errno
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -80,13 +79,3 @@ def _names(kernel: Any, kind: Any) -> dict[int, str]:
         .lower()
         for at in range(count)
     }
-
-
-def failure(number: int) -> str:
-    """
-    Why a connect failed, as the C library names it.
-
-    >>> failure(111), failure(0)
-    ('econnrefused', 'given_up')
-    """
-    return errno.errorcode.get(number, str(number)).lower() if number else "given_up"
