@@ -52,6 +52,8 @@ static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flag
 /*
  * A kernel address as a structure whose fields are plain loads, where the kernel has it (6.2); a
  * helper call a field costs ten times as much. Neither can fault: what is not there reads as zero.
+ * The address is evaluated by itself: inside READ, a field of ours in it would be looked for in the
+ * kernel's types, and then in its modules', which takes SYS_ADMIN.
  */
 extern void *bpf_rdonly_cast(const void *address, u32 type)
 	__attribute__((section(".ksyms"), weak));
@@ -63,10 +65,11 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 #define FIELD(type, address, field)                                                                \
 	({                                                                                         \
 		typeof(((type *)0)->field) value_ = 0;                                             \
+		type *address_ = (type *)(address);                                                \
 		if (bpf_rdonly_cast)                                                               \
-			value_ = VIEW(type, address)->field;                                       \
+			value_ = VIEW(type, address_)->field;                                      \
 		else                                                                               \
-			READ(value_, ((type *)(address))->field);                                  \
+			READ(value_, address_->field);                                             \
 		value_;                                                                            \
 	})
 

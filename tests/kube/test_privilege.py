@@ -43,6 +43,13 @@ query ($instance: ID!, $duration: Duration!) {
 """
 
 
+PROCESSES = """
+query ($instance: ID!, $duration: Duration!) {
+  listProcesses(instanceId: $instance, duration: $duration) { name attributes { name value } }
+}
+"""
+
+
 @dataclass(frozen=True)
 class Place:
     """A backend that runs, and what an agent needs to join it."""
@@ -72,6 +79,13 @@ class Place:
             answer = ask(self.address, CREATE, {"it": task})
             return bool(answer["createEBPFNetworkProfiling"]["status"])
         return False
+
+    def attributes_of(self, process: str) -> dict[str, str]:
+        """What is known of a process beside its name."""
+        variables = {"instance": self.instance, "duration": find.window(self.address, 10)}
+        found = ask(self.address, PROCESSES, variables)["listProcesses"]
+        mine = next(each for each in found if each["name"] == process)
+        return {each["name"]: each["value"] for each in mine["attributes"]}
 
     def edges(self) -> set[tuple[str, str]]:
         """Who talks to whom, by name."""
@@ -168,6 +182,19 @@ def test_four_capabilities_measure(place: Place) -> None:
 
     assert f"visitor-1.{place.town.namespace}" == visitor
     assert Path(web).name.startswith("python")
+
+
+def test_what_the_cluster_knows_of_a_peer_is_told(place: Place) -> None:
+    """Beside the name: what it is, its service, and the node it runs on."""
+    namespace = place.town.namespace
+
+    assert {
+        "peer": "pod",
+        "pod": "visitor-1",
+        "namespace": namespace,
+        "service": f"visitor.{namespace}",
+        "node": NODE,
+    } == place.attributes_of(f"visitor-1.{namespace}")
 
 
 def test_without_sys_ptrace_a_process_s_program_is_unseen(place: Place) -> None:

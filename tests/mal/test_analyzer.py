@@ -114,6 +114,9 @@ def test_a_new_name_renames_the_peer() -> None:
         def name_of(self, address: str) -> str | None:
             return names.get(address)
 
+        def facts_of(self, address: str) -> tuple[tuple[str, str], ...]:
+            return ()
+
     now_s = [0.0]
     cluster = Cluster()
     analyzer = Analyzer([load(RULES)], cluster, clock=lambda: now_s[0])

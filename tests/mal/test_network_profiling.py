@@ -155,13 +155,16 @@ def test_unreported_peers_are_virtual_processes(
 
 
 def test_addresses_get_the_cluster_s_names() -> None:
-    """The port is cut at the last colon, also behind IPv6, and new names are learned."""
+    """The port is cut at the last colon, also behind IPv6; what else is known comes along."""
 
     class Cluster:
         epoch = 0
 
         def name_of(self, address: str) -> str | None:
             return {"10.0.0.9": "web.shop", "fd00::9": "db.shop"}.get(address)
+
+        def facts_of(self, address: str) -> tuple[tuple[str, str], ...]:
+            return (("node", f"of {address}"),)
 
     addresses = ("10.0.0.9:80", "fd00::9:0")
     meters = (
@@ -171,6 +174,8 @@ def test_addresses_get_the_cluster_s_names() -> None:
     analysis = network_profiling(Cluster()).analyze(report(*meters))
 
     assert ["web.shop", "db.shop"] == [record.entity.process for record in analysis.virtual]
+    facts = [(("node", f"of {address}"),) for address in ("10.0.0.9", "fd00::9")]
+    assert facts == [record.properties for record in analysis.virtual]
 
 
 def test_all_metrics_are_there() -> None:

@@ -55,7 +55,7 @@ async def run(settings: BackendSettings) -> None:
         server = await serve(
             settings.grpc,
             sink=store,
-            analyzer=Analyzer(files, names),
+            analyzer=Analyzer(files, names, pods=names),
             names=names,
             log_rule=log_rule,
             tally=tally,

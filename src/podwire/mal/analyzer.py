@@ -234,6 +234,7 @@ class Analyzer:
                 detect_type=DetectType.VIRTUAL,
                 agent_id="",
                 last_ping_ms=now_ms,
+                properties=self._processes.facts_of(end),
             )
             for end in ends
             if (entity := self._processes.entity_or_none(end))

@@ -13,6 +13,9 @@ class PeerNames(Protocol):
     def name_of(self, address: str) -> str | None:
         """`<pod>.<namespace>` or `<service>.<namespace>` for an IP in text; None when unknown."""
 
+    def facts_of(self, address: str) -> tuple[tuple[str, str], ...]:
+        """What else is known of who has an address, by name: namespace, workload, node."""
+
 
 class PodServices(Protocol):
     """Says which service a pod is of; `kube` answers from the API server."""

@@ -25,10 +25,15 @@ class Processes:
         self._services: dict[tuple[str, str], str | None] = {}
         self._answers: dict[str, str | None] = {}
         self._virtual: dict[str, Entity] = {}
+        self._facts: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def entity_or_none(self, process_id: str) -> Entity | None:
         """The virtual process of an id; None for a process that reports itself."""
         return self._virtual.get(process_id)
+
+    def facts_of(self, process_id: str) -> tuple[tuple[str, str], ...]:
+        """What the cluster says of a virtual process beside its name."""
+        return self._facts.get(process_id, ())
 
     def local(self, service: str | None, instance: str | None) -> str:
         """The process for peers on the reporter's own host."""
@@ -41,7 +46,11 @@ class Processes:
         host = address.rpartition(":")[0] or address
         if host not in self._answers:
             self._answers[host] = self._names.name_of(host)
-        return self.named(service, instance, self._answers[host] or UNKNOWN_REMOTE)
+        name = self._answers[host]
+        process_id = self.named(service, instance, name or UNKNOWN_REMOTE)
+        if name:
+            self._facts[process_id] = self._names.facts_of(host)
+        return process_id
 
     def named(self, service: str | None, instance: str | None, name: str | None) -> str:
         """The process of this name."""
@@ -72,6 +81,7 @@ class Processes:
         self._services.clear()
         self._answers.clear()
         self._virtual.clear()
+        self._facts.clear()
 
 
 class Mocked(Processes):
