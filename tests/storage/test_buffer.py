@@ -108,14 +108,33 @@ class Piece:
         return np.full(len(self.rows), self.minute_s * 1000)
 
 
-async def test_beyond_the_limit_new_series_are_refused_and_counted(engine: Failing) -> None:
-    """What was taken in before goes on merging; memory is bounded."""
+async def add(buffer: Buffer, places: Places, numbers: list[int]) -> None:
+    """A one for each of these entities."""
+    await buffer.add_pieces([(Piece(np.array(numbers, np.int64) << KEY_BITS), places)], [])
+
+
+async def test_beyond_the_limit_a_sender_waits_for_the_engine(engine: Failing) -> None:
+    """While the engine takes rows, nothing is refused, however little room there is."""
+    buffer = Buffer(engine, limit=3)
+    places = Places([("waits", Side.CLIENT), ("too", Side.CLIENT)])
+    for _ in range(5):
+        await add(buffer, places, [0, 0, 1])
+    await buffer.flush()
+
+    assert 10 == sum(total for total, _, _ in await rows_of(engine, "waits"))
+    assert {} == buffer.losses()
+
+
+async def test_an_engine_that_takes_nothing_makes_us_refuse_what_is_new(engine: Failing) -> None:
+    """What was taken in before goes on merging; memory is bounded, and the loss is counted."""
     buffer = Buffer(engine, limit=3)
     places = Places([(name, Side.CLIENT) for name in ("first", "second", "third")])
+    engine.is_broken = True
     for numbers in ([0, 0, 0], [0, 0], [1, 0], [0, 2, 2, 1]):
-        buffer.add_pieces([(Piece(np.array(numbers, np.int64) << KEY_BITS), places)], [])
+        await add(buffer, places, numbers)
+    engine.is_broken = False
     await buffer.flush()
 
     assert [(7, 0, {})] == await rows_of(engine, "first")
     assert [(2, 0, {})] == await rows_of(engine, "second")
-    assert {"buffer_full": 2} == buffer.losses()
+    assert 2 == buffer.losses()["buffer_full"]

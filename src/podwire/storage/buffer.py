@@ -31,6 +31,7 @@ class Buffer:
         self._pools = Pools()
         self._relations: dict[Relation, None] = {}
         self._known: dict[Relation, None] = {}
+        self._newest_s = 0
         self._lock = asyncio.Lock()
         self._lost: Counter[str] = Counter()
         self.written: dict[Merge, set[str]] = {merge: set() for merge in Merge}
@@ -44,11 +45,19 @@ class Buffer:
             self._lost["buffer_full"] += len(partials)
         self._add_relations(relations)
 
-    def add_pieces(
+    async def add_pieces(
         self, pieces: Sequence[tuple[Piece, Places]], relations: Iterable[Relation]
     ) -> None:
-        """As `add`, in columns; without room, rows that wait already still grow."""
-        if self._has_room(sum(len(piece.rows) for piece, _ in pieces)):
+        """
+        As `add`, in columns; waits for the engine where there is no room.
+
+        An engine that takes nothing makes no room: then rows that wait already still grow, and
+        the others are refused and counted.
+        """
+        rows = sum(len(piece.rows) for piece, _ in pieces)
+        if len(self._window) + rows > self._limit:
+            await self.flush()
+        if self._has_room(rows):
             self._window.add(pieces)
         else:
             self._lost["buffer_full"] += self._window.add_known(pieces)
@@ -83,9 +92,11 @@ class Buffer:
     async def _write_relations(self, relations: Mapping[Relation, None]) -> None:
         if relations:
             await self._engine.insert("relation_minute", _relation_columns(relations))
-            newest_s = max(relation.minute_s for relation in relations)
-            self._known = {r: None for r in self._known if r.minute_s > newest_s - 180}
             self._known.update(relations)
+            newest_s = max(relation.minute_s for relation in relations)
+            if newest_s > self._newest_s:
+                self._newest_s = newest_s
+                self._known = {r: None for r in self._known if r.minute_s > newest_s - 180}
 
     async def _write(self, taken: Taken) -> None:
         """Each table by itself: what is written leaves `taken`."""

@@ -130,7 +130,7 @@ class Store:
     async def add_pieces(
         self, pieces: Sequence[tuple[Piece, Places]], relations: Sequence[Relation]
     ) -> None:
-        self._buffer.add_pieces(pieces, relations)
+        await self._buffer.add_pieces(pieces, relations)
 
     async def tasks_of_agent(
         self, agent_id: str, *, since_ms: int, now_ms: int, follows_instance: bool = False
