@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from bench.stage import free_port
@@ -38,7 +39,7 @@ class Memory:
     reported: list[ProcessRecord] = field(default_factory=list)
     pinged: list[ProcessRecord] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     written: list[NetworkTask] = field(default_factory=list)
     known: list[Policy] = field(default_factory=list)
