@@ -86,9 +86,6 @@ class Case:
     seconds: int = 0
     """How long it takes when that is long: `make exact` alone runs it then."""
 
-    until: str = ""
-    """Why it is known to differ, until that is mended."""
-
     def rows(self) -> list[Row]:
         """Play it."""
         figures = FIGURES.get(self.name, {})
@@ -116,13 +113,13 @@ CASES: dict[str, Case] = {}
 
 
 def case(
-    name: str, *, seconds: int = 0, until: str = ""
+    name: str, *, seconds: int = 0
 ) -> Callable[[Callable[["Stage"], Iterator[Finding]]], Callable[["Stage"], Iterator[Finding]]]:
     """Enter a function in the list of cases, under its module's title."""
 
     def enter(run: Callable[[Stage], Iterator[Finding]]) -> Callable[[Stage], Iterator[Finding]]:
         assert name not in CASES, name
-        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, until)
+        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds)
         return run
 
     return enter

@@ -77,10 +77,4 @@ def page(
         section(title, [(case, found) for case, found in played if case.group == group])
         for group, title in groups.items()
     ]
-    return "\n".join([PROLOGUE, summary, known(played), *sections])
-
-
-def known(played: Sequence[tuple[Case, Sequence[Row]]]) -> str:
-    """Why some rows differ, as long as they do."""
-    reasons = [f"* {case.name}: {case.until}." for case, _ in played if case.until]
-    return "\n".join(["Known to differ:", "", *reasons, ""]) if reasons else ""
+    return "\n".join([PROLOGUE, summary, *sections])
