@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from podwire.mal.batch import bound_text
@@ -50,6 +51,7 @@ def cases(*verbs: str) -> list[Case]:
     ]
 
 
+@cache
 def proved() -> dict[str, str]:
     """Where each number is proved."""
     verbs = ("eval", "spare", "entities", "metric", "fail", "refuse")

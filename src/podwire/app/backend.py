@@ -20,9 +20,10 @@ from starlette.routing import Route
 
 from podwire.app import cluster, rules
 from podwire.app.agent import now_ms
+from podwire.app.reload import Reloader
 from podwire.app.settings import BackendSettings, ConfigError
 from podwire.kube.watch import Watch
-from podwire.mal import Analyzer
+from podwire.mal import Analyzer, Switching
 from podwire.query import application
 from podwire.query.exposition import CONTENT_TYPE, exposition
 from podwire.query.traffic import Traffic
@@ -52,10 +53,11 @@ async def run(settings: BackendSettings) -> None:
         _opened(settings.storage) as store,
         _running(followed),
     ):
+        analyzer = Switching(Analyzer(files, names, pods=names))
         server = await serve(
             settings.grpc,
             sink=store,
-            analyzer=Analyzer(files, names, pods=names),
+            analyzer=analyzer,
             names=names,
             log_rule=log_rule,
             tally=tally,
@@ -73,9 +75,12 @@ async def run(settings: BackendSettings) -> None:
         )
         page.routes[:0] = _own_routes(tally, store, traffic, followed)
         log.info("GraphQL and the page: http://%s:%d", *listener.getsockname()[:2])
+        reloading = asyncio.create_task(Reloader(settings, analyzer, metrics, tally).run())
+        reloading.add_done_callback(_say_why)
         try:
             await _serve_http(page, listener)
         finally:
+            reloading.cancel()
             await server.stop(grace=1)
 
 
@@ -95,9 +100,9 @@ async def _running(followed: Watch | None) -> AsyncIterator[None]:
 
 
 def _say_why(task: asyncio.Task[None]) -> None:
-    """Names that are no longer kept in step cost no number; but it must be known."""
+    """Names or rules that are no longer kept in step cost no number; but it must be known."""
     if not task.cancelled() and (error := task.exception()):
-        log.error("the cluster is not followed any more", exc_info=error)
+        log.error("the cluster or the rules are not followed any more", exc_info=error)
 
 
 @asynccontextmanager

@@ -25,14 +25,21 @@ def shipped() -> Path:
 
 def active(settings: BackendSettings) -> Sequence[RuleFile]:
     """Every active rule file. Raises `ConfigError` for a name without a file, `RuleError` else."""
+    return [load(path) for path in paths(settings)]
+
+
+def paths(settings: BackendSettings) -> Sequence[Path]:
+    """Every active rule file, or all in a folder of that name. Raises `ConfigError`."""
     folder = settings.rules or shipped()
-    return [load(_file(folder, name)) for name in settings.active_rules]
+    return [path for name in settings.active_rules for path in _files(folder, name)]
 
 
-def _file(folder: Path, name: str) -> Path:
+def _files(folder: Path, name: str) -> Sequence[Path]:
     for suffix in (".yaml", ".yml"):
         if (folder / f"{name}{suffix}").is_file():
-            return folder / f"{name}{suffix}"
+            return [folder / f"{name}{suffix}"]
+    if (folder / name).is_dir() and (found := sorted((folder / name).rglob("*.y*ml"))):
+        return found
     there = ", ".join(sorted(path.stem for path in folder.glob("*.y*ml"))) or "none"
     raise ConfigError(f"there is no rule file {name!r} in {folder}; there are: {there}")
 

@@ -8,5 +8,15 @@ from podwire.mal.analyzer import Analysis, Analyzer
 from podwire.mal.errors import RuleError
 from podwire.mal.names import PeerNames
 from podwire.mal.rules import Rule, RuleFile, load
+from podwire.mal.switch import Switching
 
-__all__ = ["Analysis", "Analyzer", "PeerNames", "Rule", "RuleError", "RuleFile", "load"]
+__all__ = [
+    "Analysis",
+    "Analyzer",
+    "PeerNames",
+    "Rule",
+    "RuleError",
+    "RuleFile",
+    "Switching",
+    "load",
+]

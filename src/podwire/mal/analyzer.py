@@ -145,7 +145,8 @@ class Analyzer:
         self._losses: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
         self._rules = distinct([rule for file in files for rule in file.rules])
-        windows = windows or Windows()
+        self._names, self._pods, self._label_limit = names, pods, label_limit
+        self._windows = windows = windows or Windows()
         world = World(self._table, self._processes, self._losses, windows, layers=_layers_of(files))
         shapes = {_about(rule): rule.shape for rule in self._rules}
         self._targets = {about: Targets(world, shape) for about, shape in shapes.items()}
@@ -155,6 +156,17 @@ class Analyzer:
         windows.release()
         wanted = frozenset(name for rule in self._rules for name in metrics(rule.tree))
         self._reader = Reader(self._table, wanted)
+
+    def successor(self, files: Sequence[RuleFile]) -> "Analyzer":
+        """Other rules in the same world; counters of rules that stay go on."""
+        return Analyzer(
+            files,
+            self._names,
+            pods=self._pods,
+            windows=self._windows,
+            label_limit=self._label_limit,
+            clock=self._clock,
+        )
 
     def _plan(self, rule: Rule, world: World) -> _Planned:
         emitter = Emitter(rule, self._targets[_about(rule)], self._losses)

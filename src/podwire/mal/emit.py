@@ -73,6 +73,7 @@ class Targets:
         scope = (shape.scope, shape.decorations)
         self.places = Places()
         self.edges: list[Edge] = []
+        self._numbers: dict[Subject, int] = {}
         self._edge_of = table.lookup(("edge", scope), self._edge_or_none)
         self._row_of = table.lookup(("row", scope), self._row_or_none)
         self._seen = np.empty(0, np.int64)
@@ -98,6 +99,7 @@ class Targets:
         """Start anew, because the table did; what was given out keeps the places it has."""
         self.places = Places()
         self.edges = []
+        self._numbers.clear()
         self._seen = np.empty(0, np.int64)
         self._keys.clear()
 
@@ -148,8 +150,10 @@ class Targets:
         edge = Edge(subject)
         if edge.is_relation and not all(edge.ends):
             return None
-        self.edges.append(edge)
-        return len(self.edges) - 1
+        number = self._numbers.setdefault(subject, len(self.edges))
+        if number == len(self.edges):
+            self.edges.append(edge)
+        return number
 
 
 @dataclass(frozen=True, slots=True)

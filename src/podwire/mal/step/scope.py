@@ -77,10 +77,15 @@ def describe(
 def subjects(scoped: Scoped, world: World) -> Iterator[tuple[int, Subject]]:
     """Every subject once with its first sample's place, in the order they come."""
     seen: set[Subject] = set()
+    closure = scoped.call.properties
     for at, identity in enumerate(scoped.family.ids.tolist()):
-        subject = describe(scoped.call, scoped.decorations, world.table[identity], world)
+        labels = world.table[identity]
+        subject = describe(scoped.call, scoped.decorations, labels, world)
         if subject not in seen:
             seen.add(subject)
+            if closure is not None:
+                found = run.properties(closure, world.processes, labels)
+                subject = replace(subject, properties=found)
             yield at, subject
 
 
