@@ -130,14 +130,22 @@ def merged(one: Partial, other: Partial) -> Partial:
     return replace(
         one,
         total=combine(one.total, other.total),
-        count=one.count + other.count,
+        count=_add(one.count, other.count),
         table=_union(combine, one.table, other.table),
-        counts=_union(int.__add__, one.counts, other.counts),
+        counts=_union(_add, one.counts, other.counts),
     )
 
 
+LONG_MAX = 2**63 - 1
+
+
+def _add(one: int, other: int) -> int:
+    """A sum that stays where 64 bits end."""
+    return min(one + other, LONG_MAX)
+
+
 COMBINE: Mapping[Merge, Callable[[int, int], int]] = {
-    Merge.ADD: int.__add__,
+    Merge.ADD: _add,
     Merge.MAX: max,
     Merge.MIN: min,
 }
