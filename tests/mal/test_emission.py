@@ -150,3 +150,18 @@ def test_long_names_are_cut_and_counted() -> None:
     subject = subject_of(scope, (("svc", "x" * 1_000_000),), Namer(losses, frozenset()))
 
     assert ("x" * 70, {"name_cut": 1}) == (subject.service, losses)
+
+
+def test_buckets_come_sorted() -> None:
+    """By their bound as a number, those without one first, equal ones as they came."""
+    text = f"metricPrefix: p\n{SUFFIX}\nmetricsRules:\n  - {{name: x, exp: m.histogram()}}\n"
+    bounds = ("10", "9", None, "100.5", "9")
+    samples = [
+        Sample((("service", "s"), *((("le", bound),) if bound else ())), float(at))
+        for at, bound in enumerate(bounds)
+    ]
+    world = Processes(NoCluster())
+    batch = Written(0, {"m": samples})
+    outcome = evaluate(text, "case", [batch], world, unit_ms=1.0, clock=lambda: 0.0)["p_x"]
+
+    assert [2.0, 1.0, 4.0, 0.0, 3.0] == [each.value for each in outcome.samples]
