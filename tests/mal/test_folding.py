@@ -13,6 +13,7 @@ from podwire.mal.plan import plan_scalar
 from podwire.mal.processes import Processes
 from podwire.mal.step.world import Batch, World
 from podwire.mal.text import syntax
+from podwire.mal.text.printer import show
 
 numbers = st.floats(allow_nan=False).map(abs).map(syntax.Number)
 scalars = st.recursive(
@@ -37,4 +38,4 @@ def test_folding_changes_no_result(tree: syntax.Expression) -> None:
 @given(scalars)
 def test_folding_once_is_enough(tree: syntax.Expression) -> None:
     """There is nothing left to fold."""
-    assert fold(tree) == fold(fold(tree))
+    assert show(fold(tree)) == show(fold(fold(tree)))

@@ -4,6 +4,8 @@ Trees become rule text; the inverse of `parser`.
 In: a tree.  Out: one line of text that parses to an equal tree.
 """
 
+from math import inf, isfinite
+
 from podwire.mal.text import syntax
 from podwire.mal.text.lexer import quote
 
@@ -161,7 +163,9 @@ def _block(body: tuple[syntax.Statement, ...]) -> str:
 
 
 def _digits(value: float) -> str:
-    """Digits without an exponent, which the language does not know."""
+    """Digits without an exponent, which the language does not know; what has none is divided."""
+    if not isfinite(value):
+        return {inf: "(1 / 0)", -inf: "(-1 / 0)"}.get(value, "(0 / 0)")
     return str(int(value)) if value == int(value) else f"{value:.17f}".rstrip("0")
 
 
