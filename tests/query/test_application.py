@@ -306,6 +306,24 @@ async def test_what_cannot_be_asked_so_is_said(ask: Asking, expression: str, err
     assert found["error"].startswith(error)
 
 
+async def test_a_store_that_fails_is_a_result_in_oaps_words(
+    ask: Asking, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other expressions of a page are answered; the log has the reason, the client has not."""
+
+    async def broken(*_: object, **__: object) -> Any:
+        raise OSError("disk full at /var/lib")
+
+    ask.rows.top = broken  # type: ignore[method-assign]
+    found = await execute(ask, "top_n(load, 5, des)")
+
+    assert ("UNKNOWN", "Internal IO exception, query metrics error.") == (
+        found["type"], found["error"],
+    )  # fmt: skip
+    assert "disk full" in caplog.text
+    assert (await execute(ask, "requests"))["error"] is None
+
+
 async def test_a_list_says_whose_each_value_is(ask: Asking) -> None:
     """Of the instances of the entity's service; a relation is named for its two ends."""
     ask.rows.ranking = [(INSTANCE, 7)]

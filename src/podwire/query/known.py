@@ -6,6 +6,7 @@ lacks a name, or SkyWalking's words for what cannot be asked so.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from podwire.query.mqe.result import Kind, Result, Row, Value, failed
 from podwire.query.mqe.value import HISTOGRAMS, LABELLED, rows
 from podwire.query.ranking import Ranked, ranked
 
+log = logging.getLogger(__name__)
+
 Input = Mapping[str, Any]
 
 RECORDS = {kind.value: kind for kind in SampledKind}
@@ -29,20 +32,26 @@ RECORDS = {kind.value: kind for kind in SampledKind}
 async def known_for(context: Context, node: tree.Node, entity: Input, duration: Input) -> Known:
     """Everything a tree needs, asked for together."""
     wanted = list(dict.fromkeys(needs(node)))
-    found = await asyncio.gather(
-        *(
-            _list(context, each, entity, duration)
-            if isinstance(each, tree.TopN)
-            else read(context, each, entity, duration)
-            for each in wanted
-        )
-    )
+    found = await asyncio.gather(*(_answer(context, each, entity, duration) for each in wanted))
     answers = dict(zip(wanted, found, strict=True))
     return Known(
         metrics={need: result for need, result in answers.items() if isinstance(need, Need)},
         lists={need: result for need, result in answers.items() if isinstance(need, tree.TopN)},
         step_s=lambda steps: _step_s(duration["step"], steps),
     )
+
+
+async def _answer(
+    context: Context, need: Need | tree.TopN, entity: Input, duration: Input
+) -> Result:
+    """A need's answer; a store that fails is a result in SkyWalking's words."""
+    try:
+        if isinstance(need, tree.TopN):
+            return await _list(context, need, entity, duration)
+        return await read(context, need, entity, duration)
+    except context.failures:
+        log.exception("the store does not answer")
+        return failed("Internal IO exception, query metrics error.")
 
 
 def _step_s(step: str, steps: int) -> int:
