@@ -63,12 +63,13 @@ def from_kubeconfig(path: Path) -> Access:
     try:
         content = yaml.safe_load(path.read_text())
         return _access(content if isinstance(content, dict) else {}, path.parent)
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise Misconfigured(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     except (Misconfigured, ssl.SSLError, binascii.Error) as error:
         raise Misconfigured(f"{path}: {error}") from error
+    except OSError as error:
+        place = error.filename or path
+        raise Misconfigured(f"{place} cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def _access(content: Mapping[str, Any], folder: Path) -> Access:
