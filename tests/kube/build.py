@@ -1,9 +1,9 @@
 """
 Builds the real Kubernetes programs that tests run, once a machine.
 
-`python tests/kube/build.py apiserver` makes kube-apiserver with its etcd; `node` makes kubelet,
-controller manager and scheduler; `helm` makes helm. The result lies under ~/.cache/podwire/kube, by
-the hash of the sources, so that it outlives the checkout. Two builds at once wait for each other.
+`python tests/kube/build.py apiserver helm` makes kube-apiserver with its etcd, and helm. They lie
+under ~/.cache/podwire/kube, by the hash of their sources, so that they outlive the checkout. Two
+builds at once wait for each other.
 """
 
 import fcntl
