@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from docs.gallery import gallery
 from podwire.agent.sample.redact import RedactionSettings
 from podwire.agent.settings import AgentSettings, KubernetesSettings
 from podwire.app.rules import shipped
@@ -113,6 +114,7 @@ def capabilities() -> str:
 
 
 PAGES = {
+    "rule-errors.md": gallery,
     "settings.md": settings,
     "metrics.md": metrics,
     "losses.md": losses,
