@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -306,3 +307,19 @@ async def until(cluster: Cluster, pid: int, names: set[str]) -> None:
             if found <= names and bool(found) == bool(names):
                 return
             await cluster.wait(1)
+
+
+async def test_waiting_for_more_news_costs_nothing(api_server: Server) -> None:
+    """From the first news to the look nothing runs: ten waits of 20 ms each take few of CPU."""
+    wire = Births()
+    async with discovering(api_server, wire) as cluster:
+        spent_s = 0.0
+        for _ in range(10):
+            cluster.scan()
+            await asyncio.to_thread(subprocess.run, ["true"])
+            began_s = time.thread_time()
+            await cluster.wait(1)
+            spent_s += time.thread_time() - began_s
+    wire.close()
+
+    assert spent_s < 0.1, spent_s

@@ -121,17 +121,24 @@ class Cluster:
 
     async def wait(self, timeout_s: float) -> None:
         """Return when there is something to look at, or after the time."""
-        loop = asyncio.get_running_loop()
-        if self._wire:
-            loop.add_reader(self._wire.fileno(), self._changed.set)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), timeout_s)
+                await asyncio.wait_for(self._heard(), timeout_s)
                 await asyncio.sleep(TOGETHER_S)
         finally:
-            if self._wire:
-                loop.remove_reader(self._wire.fileno())
             self._changed.clear()
+
+    async def _heard(self) -> None:
+        """Until the first news: the file stays readable, and must not be listened to longer."""
+        if self._wire is None:
+            await self._changed.wait()
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._wire.fileno(), self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            loop.remove_reader(self._wire.fileno())
 
     def _look_at_all(self) -> None:
         pids = self._proc.pids()
