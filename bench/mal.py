@@ -13,9 +13,12 @@ from podwire.kube.names import NoCluster
 from podwire.mal import Analyzer, load
 from podwire.model import bounds
 from podwire.model.meter import Collection, Histogram, Meter, Single
+from podwire.storage.window import Window
+from podwire.wire.meter import collection_message
 
 RULES = Path(__file__).parents[1] / "rules" / "network-profiling.yaml"
 PREFIX = "rover_net_p_"
+PASSES = 12
 
 SINGLES = (
     *(f"client_{op}_counts_counter" for op in ("write", "read", "write_rtt", "connect", "close")),
@@ -72,23 +75,37 @@ def samples_of(collection: Collection) -> int:
     )
 
 
-def samples_per_core_second(edges: int, rounds: int = 40) -> float:
-    """The rate at a steady state, in CPU time of this process."""
-    analyzer = Analyzer([load(RULES)], NoCluster())
-    work = collections(edges, rounds)
-    analyzer.analyze(work[0])
+def samples_per_core_second(edges: int, at_once: int, *, singles_only: bool = False) -> float:
+    """The rate from bytes to a merged window, at a steady state, in CPU time of this process."""
+    analyzer, window = Analyzer([load(RULES)], NoCluster()), Window()
+    work = [
+        Collection(each.service, f"instance-{number}", 1_000_000, _some(each, singles_only))
+        for number, each in enumerate(collections(edges, at_once))
+    ]
+    messages = [collection_message(each).SerializeToString() for each in work]
+    analyzer.admit(messages)
     start_s = time.process_time()
-    for collection in work:
-        analyzer.analyze(collection)
-    return sum(map(samples_of, work)) / (time.process_time() - start_s)
+    for _ in range(PASSES):
+        window.add(analyzer.admit(messages).pieces)
+    window.merged()
+    return PASSES * sum(map(samples_of, work)) / (time.process_time() - start_s)
+
+
+def _some(collection: Collection, singles_only: bool) -> tuple[Meter, ...]:  # noqa: FBT001
+    meters = collection.meters
+    return tuple(each for each in meters if isinstance(each, Single) or not singles_only)
 
 
 def rows() -> list[Row]:
-    """One core, by edges a report."""
-    return [
+    """One core: admission, rules and windows, by how much comes at once."""
+    found = [
         Row(
-            f"MAL alone: samples per core-second, {edges} edges a report",
-            f"{samples_per_core_second(edges) / 1e3:,.0f}k",
+            f"in process: samples per core-second, {at_once} collections of {edges} edges at once",
+            f"{samples_per_core_second(edges, at_once) / 1e3:,.0f}k",
+            "bytes to merged windows",
         )
-        for edges in (1, 10, 100)
+        for edges, at_once in ((1, 1), (10, 1), (10, 10), (10, 80))
     ]
+    rate = samples_per_core_second(10, 80, singles_only=True)
+    note = "80 collections of 10 edges at once, no histograms"
+    return [*found, Row("in process: single values per core-second", f"{rate / 1e3:,.0f}k", note)]
