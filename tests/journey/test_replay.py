@@ -1,5 +1,6 @@
 """A recorded agent is played to another backend, and both answer alike."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -24,14 +25,20 @@ Recording = tuple[Path, dict[str, Any], Rover]
 
 
 @contextmanager
-def backend(folder: Path, name: str) -> Iterator[Target]:
-    """A `podwire backend` of its own."""
+def started(folder: Path, name: str) -> Iterator[tuple[str, str]]:
+    """The addresses of a `podwire backend` of its own: gRPC and HTTP."""
     address, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     storage = f"chdb://{folder}/{name}"
     with program("backend", "--grpc", address, "--http", http, "--storage", storage):
         wait(name, lambda: is_there(http))
-        with grpc.insecure_channel(address) as channel:
-            yield Target(address, http, channel)
+        yield address, http
+
+
+@contextmanager
+def backend(folder: Path, name: str) -> Iterator[Target]:
+    """The same, with a line to it."""
+    with started(folder, name) as (address, http), grpc.insecure_channel(address) as channel:
+        yield Target(address, http, channel)
 
 
 def is_there(http: str) -> bool:
@@ -43,13 +50,18 @@ def is_there(http: str) -> bool:
 
 
 @contextmanager
-def recorder(path: Path, to: str) -> Iterator[Target]:
-    """A line to that backend that is written down."""
-    listen = f"127.0.0.1:{free_port()}"
-    running = program("record", str(path), "--listen", listen, "--to", to)
-    with running, grpc.insecure_channel(listen) as channel:
-        grpc.channel_ready_future(channel).result(20)
-        yield Target(listen, "", channel)
+def recorder(path: Path, to: str) -> Iterator[str]:
+    """The address of a line to that backend that is written down."""
+    port = free_port()
+    with program("record", str(path), "--listen", f"127.0.0.1:{port}", "--to", to):
+        wait("the recorder", lambda: is_listening(port))
+        yield f"127.0.0.1:{port}"
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def say(line: Target) -> Rover:
@@ -94,8 +106,8 @@ def recording(
     folder = tmp_path_factory.mktemp("recording")
     path = folder / "agent.rec"
     with backend(folder, "first") as first:
-        with recorder(path, first.grpc) as line:
-            said = say(line)
+        with recorder(path, first.grpc) as line, grpc.insecure_channel(line) as channel:
+            said = say(Target(line, "", channel))
         wait("everything", lambda: is_complete(answers(first, said)))
         yield path, answers(first, said), said
 
