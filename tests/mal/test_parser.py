@@ -12,8 +12,24 @@ WORDS = ("a", "sum", "(", ")", "[", "]", "{", "}", "'x'", ",", ".", "->", "+", "
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 5_000 + "a", "-" * 5_000 + "a", "a" + "+a" * 5_000, "a" + ".f()" * 5_000],
-    ids=["parentheses", "signs", "operators", "calls"],
+    [
+        "(" * 10_000 + "a",
+        "-" * 10_000 + "a",
+        "a" + "+a" * 10_000,
+        "a" + ".f()" * 10_000,
+        "a.f(" * 10_000,
+        "a.tag({ t -> t.a = " + "(" * 10_000 + "'x' })",
+        "a.tag({ t -> t.a = " + "t.b ? " * 10_000 + "'x' })",
+        "a.tag({ t -> t.a = " + "t.b ?: " * 10_000 + "'x' })",
+        "a.tag({ t -> t.a = " + "t.b ? t.c : " * 10_000 + "'x' })",
+        "a.tag({ t -> t.a = " + "'x' + " * 10_000 + "'x' })",
+        "a.tag({ t -> t.a = t" + "['x']" * 10_000 + " })",
+        "a.tag({ t -> t.a = " + "['x': " * 10_000 + " })",
+        "a.tag({ t -> if (" + "!" * 10_000 + "t.a) { } })",
+        "a.tag({ t -> " + "if (t.a) { " * 10_000 + " })",
+        "a.tag({ t -> if (t.a) { }" + " else if (t.a) { }" * 10_000 + " })",
+    ],
+    ids=range(15),
 )
 def test_deep_nesting_is_refused(text: str) -> None:
     """A rule that would exhaust the stack is an error at its place, not a crash."""

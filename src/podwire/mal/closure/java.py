@@ -89,7 +89,7 @@ CLASSES = {
 }
 PIECE = re.compile(
     r"\\Q(?P<quoted>.*?)(?:\\E|$)|\\[pP]\{(?P<kind>\w+)\}|\\(?P<end>[zZhRe])|(?P<escape>\\.)"
-    r"|\(\?<(?P<name>[A-Za-z]\w*)>|(?P<bracket>[\[\]])",
+    r"|\(\?<(?P<name>[A-Za-z]\w*)>|(?P<bracket>[\[\]])|(?P<sets>&&|[|~])",
     re.S,
 )
 ENDS = {
@@ -133,9 +133,18 @@ def _piece(match: re.Match[str], *, is_inside: bool) -> str:
         return _class(match[0], match["kind"], is_inside=is_inside)
     if match["end"]:
         return ENDS[match["end"]]
+    if match["sets"]:
+        return _sets(match["sets"]) if is_inside else match["sets"]
     if match["name"]:
         return f"(?P<{match['name']}>"
     return match["escape"]
+
+
+def _sets(sign: str) -> str:
+    """Signs that may mean something inside a class some day."""
+    if sign == "&&":
+        raise re.error("intersections of character classes are not understood")
+    return f"\\{sign}"
 
 
 def _class(text: str, kind: str, *, is_inside: bool) -> str:

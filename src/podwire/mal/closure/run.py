@@ -6,7 +6,8 @@ Raises `SampleError` where Java would throw.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from podwire.mal.closure import java
@@ -76,7 +77,8 @@ def keep(closure: syntax.Closure, world: Processes, labels: Labels) -> bool:
     (condition,) = closure.body
     if not isinstance(condition, syntax.Discard):
         raise SampleError("not a condition", closure.span)
-    return _truth(_Run(world, {name: dict(labels)}).value(condition.value))
+    with _java(closure):
+        return _truth(_Run(world, {name: dict(labels)}).value(condition.value))
 
 
 def properties(closure: syntax.Closure, world: Processes, labels: Labels) -> Labels:
@@ -84,7 +86,8 @@ def properties(closure: syntax.Closure, world: Processes, labels: Labels) -> Lab
     scope = {parameters(closure, Use.PROPERTIES)[0]: dict(labels)}
     match closure.body:
         case (syntax.Discard(value),):
-            found = _Run(world, scope).value(value)
+            with _java(closure):
+                found = _Run(world, scope).value(value)
         case _:
             found = _call(closure, scope, world)
     pairs = found.items() if isinstance(found, dict) else ()
@@ -104,10 +107,20 @@ def decorate(closure: syntax.Closure, world: Processes, service: str, layer: str
 
 def _call(closure: syntax.Closure, scope: dict[str, Datum], world: Processes) -> Datum:
     try:
-        _Run(world, scope).statements(closure.body)
+        with _java(closure):
+            _Run(world, scope).statements(closure.body)
     except _Return as done:
         return done.value
     return None
+
+
+@contextmanager
+def _java(closure: syntax.Closure) -> Iterator[None]:
+    """What nothing nearer to it explained is an error of the closure."""
+    try:
+        yield
+    except THROWN as error:
+        raise SampleError(f"cannot be run: {error}", closure.span) from None
 
 
 def _frozen(tags: dict[str, Datum], closure: syntax.Closure) -> Labels:
