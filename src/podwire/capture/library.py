@@ -33,6 +33,7 @@ ffi.cdef(
     const char *bpf_program__section_name(const struct bpf_program *);
     int bpf_program__set_autoload(struct bpf_program *, bool);
     bool bpf_program__autoload(const struct bpf_program *);
+    size_t bpf_program__insn_cnt(const struct bpf_program *);
     int bpf_program__fd(const struct bpf_program *);
     int bpf_program__set_log_buf(struct bpf_program *, char *log, size_t size);
     void bpf_program__unload(struct bpf_program *);
