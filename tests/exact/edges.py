@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
 from exact.ends import at_client, at_nginx, by_book, serve, served, settle, talk, visit, wish
 from exact.ordinary import back, both_ends
@@ -159,7 +160,12 @@ def connect(stage: Stage) -> Iterator[Finding]:
 
 @case("reset in the middle of an answer")
 def reset(stage: Stage) -> Iterator[Finding]:
-    yield from talk(stage, "reset", target="/200/5000000", times=5)
+    times = 5
+    yield from talk(stage, "reset", target="/200/5000000", times=times)
+    for role, what in ((Role.CLIENT, "resets_sent"), (Role.SERVER, "resets_received")):
+        seen = End([flow for flow in stage.flows if flow.key.role is role])
+        who = f"{what.replace('_', ' ')} at the {role.name.lower()}"
+        yield Finding(who, times, seen.tcp(what))
 
 
 @case("half-close, then the answer")
