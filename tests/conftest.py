@@ -1,6 +1,9 @@
 """Fixtures every test may use."""
 
 import os
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # children of tests exec at once
+
 from collections.abc import Iterator
 
 import pytest

@@ -17,7 +17,7 @@ import pytest
 from capture.test_calls import BODY, HEAD, REQUEST, receive
 from podwire.capture import Kernel, slots
 from podwire.capture.decode import BEYOND
-from podwire.capture.size import MB, sizes_for
+from podwire.capture.size import MB, PAGE_BYTES, sizes_for
 from podwire.model.flow import Flow, Role
 
 EXCHANGES = 3000
@@ -128,8 +128,11 @@ def test_a_process_beyond_its_share_has_one_flow_for_the_rest() -> None:
 
 
 def test_maps_stay_within_what_a_node_can_spare() -> None:
-    """One part in 256 of its memory, and never more than 96 MB."""
+    """One part in 256 of its memory and 96 MB at most; beside it 32 MB at most to record in."""
     for gigabytes in (1, 4, 24, 512):
         sizes = sizes_for(gigabytes << 30, 4 << 20)
         least, most = 8 * MB, 96 * MB
-        assert sizes.bytes - sizes.pids // 8 <= min(max(gigabytes * 4 * MB, least), most)
+        recorded = sizes.pages * PAGE_BYTES
+        counted = sizes.bytes - sizes.pids // 8 - recorded
+        assert counted <= min(max(gigabytes * 4 * MB, least), most)
+        assert recorded <= min(max(gigabytes * 2 * MB, least), 32 * MB)

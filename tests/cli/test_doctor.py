@@ -47,14 +47,15 @@ def found(system: System, name: str) -> Finding:
 
 def test_every_hook_is_named_with_its_rung_and_its_metrics() -> None:
     """As root on this kernel all are tried, stand on the best rung, and the exit code is 0."""
-    code, rows, _ = doctor()
+    done = subprocess.run(DOCTOR, capture_output=True, text=True, timeout=60)
+    rows = json.loads(done.stdout)
 
-    assert 0 == code
+    assert 0 == done.returncode
+    told = {(row["check"], row["result"], row["needed_for"], row["detail"]) for row in rows}
     for hook in HOOKS:
-        row = rows[hook.place]
-        assert ("ok", hook.gives) == (row["result"], row["needed_for"])
-        assert f"on {hook.ladder[0]}" == row["detail"]
-    assert float(rows["map memory"]["detail"].split()[0]) > 1
+        assert (hook.place, "ok", hook.gives, f"on {hook.ladder[0]}") in told
+    (memory,) = (row["detail"] for row in rows if row["check"] == "map memory")
+    assert float(memory.split()[0]) > 1
 
 
 def test_without_rights_it_says_what_it_could_not_see() -> None:
@@ -73,7 +74,8 @@ def test_two_capabilities_are_enough_for_every_hook() -> None:
 
     assert 1 == code
     assert {"ok"} == {rows[hook.place]["result"] for hook in HOOKS}
-    assert "finding processes of other users" == rows["CAP_SYS_PTRACE"]["needed_for"]
+    assert "missing" == rows["CAP_SYS_PTRACE"]["result"]
+    assert "other users" in rows["CAP_SYS_PTRACE"]["needed_for"]
 
 
 def test_yaml_and_table_say_the_same() -> None:
@@ -112,7 +114,8 @@ def test_a_refused_hook_is_named_with_what_is_missing() -> None:
 
 def test_a_lower_rung_says_why() -> None:
     """The hook is there; the reason for not being on the best rung is told."""
-    system = System(stand=lambda: (Standing(HOOKS[5], Rung.RAW_TP, "no types"),))
+    drop = next(hook for hook in HOOKS if hook.program == "drop")
+    system = System(stand=lambda: (Standing(drop, Rung.RAW_TP, "no types"),))
 
     assert "on raw_tp, because no types" == found(system, "kfree_skb").detail
 

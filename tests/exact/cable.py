@@ -142,7 +142,8 @@ def delayed(stage: Stage, requests: int, *, is_fresh: bool) -> Iterator[Finding]
     seen, at_nginx = stage.end([client.process.pid], Role.CLIENT), stage.end(pids, Role.SERVER)
     calls = books["reads"] + books["writes"]
     yield Finding("round trip samples at the client", calls, seen.sum("rtt"))
-    truth = Bounds(books["rtt_low_us"] / calls / 1000, books["rtt_high_us"] / calls / 1000)
+    low_us, high_us = books["rtt_low_us"] // calls, -(-books["rtt_high_us"] // calls)
+    truth = Bounds(low_us / 1000, high_us / 1000)  # as whole as the mean that is told
     yield Finding("round trip at the client, ms", truth, mean_ms(seen))
     yield Finding("round trip samples at nginx", sum(nginx.traced().calls), at_nginx.sum("rtt"))
     truth = Bounds(min(log.rtts_us) / 1000, max(log.rtts_us) / 1000)

@@ -97,18 +97,20 @@ class FirstValues:
     tally: Mapping[str, int]
     relations: Sequence[Relation] = ()
     virtual: Sequence[ProcessRecord] = ()
+    unreadable: Sequence[int] = ()
 
 
 class FirstValue:
     """An analyzer whose only rule keeps the first single value of each collection in time."""
 
     def admit(self, messages: Sequence[bytes], *, since_ms: int, until_ms: int) -> FirstValues:
-        values, tally = [], Counter[str]()
-        for message in messages:
+        values, tally, unreadable = [], Counter[str](), []
+        for number, message in enumerate(messages):
             try:
                 collection = collection_of(MeterDataCollection.FromString(message).meterData)
-            except (DecodeError, Malformed):
+            except (DecodeError, Malformed) as error:
                 tally["meter_refused_malformed_total"] += 1
+                unreadable += [number] if isinstance(error, DecodeError) else []
                 continue
             if since_ms <= collection.timestamp_ms <= until_ms:
                 meters = collection.meters
@@ -116,7 +118,7 @@ class FirstValue:
                 tally["meter_total"] += len(meters)
             else:
                 tally["meter_refused_time_total"] += 1
-        return FirstValues(values, tally)
+        return FirstValues(values, tally, unreadable=unreadable)
 
 
 class OneName:

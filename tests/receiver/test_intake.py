@@ -22,6 +22,7 @@ class Echo:
     tally: Mapping[str, int] = field(default_factory=lambda: {"passes_total": 1})
     relations: Sequence[Relation] = ()
     virtual: Sequence[ProcessRecord] = ()
+    unreadable: Sequence[int] = ()
 
 
 class Gate:

@@ -38,11 +38,13 @@ async def test_a_batch_of_fifty_megabytes_is_taken_and_a_larger_one_refused() ->
     assert MAX_MESSAGE_BYTES - 200 < len(largest) <= MAX_MESSAGE_BYTES
 
 
-async def test_bytes_that_are_no_batch_are_counted_and_passed_over() -> None:
-    """What stands before and behind them in the same stream arrives."""
+async def test_bytes_that_are_no_batch_fail_their_own_stream() -> None:
+    """They are counted; what stands before and behind them in the same stream arrives."""
     async with serving() as backend, backend.channel() as channel:
         call = channel.stream_unary(METHOD, None, None)
-        await call(iter([batch(1.0), b"\xff\xff garbage", batch(2.0)]))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(iter([batch(1.0), b"\xff\xff garbage", batch(2.0)]))
+        assert grpc.StatusCode.INTERNAL is caught.value.code()
 
     assert [1.0, 2.0] == backend.memory.values
     assert 1 == backend.tally.statistics()["meter_refused_malformed_total"]

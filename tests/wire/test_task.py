@@ -1,10 +1,11 @@
 """A task says the same on both sides of the wire."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.model.task import NetworkTask, SamplingOptions, SamplingRule, SamplingSettings
 from podwire.wire.error import Malformed
 from podwire.wire.gen.skywalking import command_pb2, common_pb2
 from podwire.wire.task import extension_text, order_of, task_command
@@ -36,7 +37,21 @@ def test_extension_has_the_keys_that_rover_reads() -> None:
         ]
     }
 
-    assert expected["NetworkSamplings"] == json.loads(extension_text([RULE]))["NetworkSamplings"]
+    assert expected == json.loads(extension_text([RULE]))
+
+
+def test_our_options_are_told_to_our_agents_alone() -> None:
+    """A Rover gets what an OAP would send; our agent does not mistake its silence for ours."""
+    options = SamplingOptions(require_trace_context=False, redact=False, samples_per_report=7)
+    task = replace(TASK, rules=(RULE,), options=options)
+    ours, theirs = (order_of(task_command(task, ["p"], is_ours=flag)) for flag in (True, False))
+
+    assert ours
+    assert theirs
+    assert (options, SamplingOptions(samples_per_report=10)) == (
+        ours.task.options,
+        theirs.task.options,
+    )
 
 
 def test_no_rules_are_the_word_null() -> None:
@@ -58,7 +73,7 @@ def test_every_argument_that_rover_requires_is_there() -> None:
 
 def test_a_task_survives_the_wire() -> None:
     """What the agent runs is what was asked for."""
-    order = order_of(task_command(TASK, ["p1", "p2"]))
+    order = order_of(task_command(TASK, ["p1", "p2"], is_ours=True))
 
     assert order is not None
     assert (TASK, ("p1", "p2")) == (order.task, order.process_ids)

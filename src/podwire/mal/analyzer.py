@@ -64,6 +64,9 @@ class Analysis:
     tally: Mapping[str, int]
     """What was taken in, refused and clamped."""
 
+    unreadable: tuple[int, ...] = ()
+    """Collections, by their place, whose bytes are no message."""
+
     @property
     def partials(self) -> tuple[Partial, ...]:
         """The pieces as values."""
@@ -225,7 +228,8 @@ class Analyzer:
         for name, count in self.losses.items():
             reading.tally[f"rules_{name}_total"] += count - self._told[name]
             self._told[name] = count
-        return Analysis(pieces, relations, self._virtual(fresh, newest_ms), reading.tally)
+        virtual = self._virtual(fresh, newest_ms)
+        return Analysis(pieces, relations, virtual, reading.tally, reading.unreadable)
 
     def _first_sightings(self, sightings: Sequence[Sightings]) -> Iterator[tuple[Edge, int]]:
         """Edges with the minute in which they had not been seen yet."""

@@ -66,6 +66,9 @@ class Reading:
     tally: Counter[str]
     """Meters taken in and refused, values dropped and clamped, by name of the count."""
 
+    unreadable: tuple[int, ...] = ()
+    """Collections whose bytes are no message."""
+
 
 class Reader:
     """Remembers the number of every series and bound it has met."""
@@ -95,7 +98,7 @@ class Reader:
         pages = _Pages(self._table, self._names)
         pages.write(0, collection)
         times_ms = np.array([collection.timestamp_ms], np.int64)
-        return Reading(_families([pages.columns()], pages.tally), times_ms, pages.tally)
+        return pages.reading([pages.columns()], times_ms)
 
     def scan(self, messages: Sequence[bytes], window: Window = ALWAYS) -> Reading:
         """The families of serialized collections, each refused or taken in as a whole."""
@@ -104,7 +107,7 @@ class Reader:
         if self._scanner is None:
             times_ms = np.zeros(len(messages), np.int64)
             pages.write_messages(enumerate(messages), times_ms, window)
-            return Reading(_families([pages.columns()], pages.tally), times_ms, pages.tally)
+            return pages.reading([pages.columns()], times_ms)
         return self._scan(self._scanner, messages, window, pages)
 
     def _scan(
@@ -123,7 +126,7 @@ class Reader:
         scanned = self._columns(scanner, left_out, tally)
         odd = np.flatnonzero(status == ODD).tolist()
         pages.write_messages(((number, messages[number]) for number in odd), times_ms, window)
-        return Reading(_families([scanned, pages.columns()], tally), times_ms, tally)
+        return pages.reading([scanned, pages.columns()], times_ms)
 
     def _teach(self, scanner: Scanner, heads: NDArray[np.void]) -> None:
         for number, collection, data in scanner.unknown():
@@ -165,6 +168,12 @@ class _Pages:
         self._names = names
         self._lists: dict[str, tuple[list[int], list[float]]] = {}
         self.tally: Counter[str] = Counter()
+        self._unreadable: list[int] = []
+
+    def reading(self, columns: "list[_Columns]", times_ms: Ids) -> Reading:
+        """What was written and scanned, as a pass takes it."""
+        found = _families(columns, self.tally)
+        return Reading(found, times_ms, self.tally, tuple(self._unreadable))
 
     def write_messages(
         self, messages: Iterable[tuple[int, bytes]], times_ms: Ids, window: Window
@@ -172,8 +181,9 @@ class _Pages:
         for number, data in messages:
             try:
                 collection = collection_of(pb.MeterDataCollection.FromString(data).meterData)
-            except (DecodeError, Malformed):
+            except (DecodeError, Malformed) as error:
                 self.tally["meter_refused_malformed_total"] += 1
+                self._unreadable += [number] if isinstance(error, DecodeError) else []
                 continue
             times_ms[number] = collection.timestamp_ms
             if window.since_ms <= collection.timestamp_ms <= window.until_ms:

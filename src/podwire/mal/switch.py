@@ -77,4 +77,5 @@ def _together(old: Analysis, new: Analysis, count: int) -> Analysis:
         tuple(dict.fromkeys((*old.relations, *new.relations))),
         tuple(dict.fromkeys((*old.virtual, *new.virtual))),
         tally,
+        old.unreadable,
     )

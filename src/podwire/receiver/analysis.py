@@ -29,6 +29,10 @@ class Analysis(Protocol):
     def tally(self) -> Mapping[str, int]:
         """What was taken in and refused, by name of the count."""
 
+    @property
+    def unreadable(self) -> Sequence[int]:
+        """Places of the messages whose bytes are none."""
+
 
 class Analyzer(Protocol):
     """Applies every active rule; `mal.Analyzer` is the real one."""

@@ -8,13 +8,15 @@ comes together goes together, and many small collections cost as few large ones.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from podwire.native.thread import name_thread
 from podwire.receiver.analysis import Analysis, Analyzer
+from podwire.receiver.gate import Unreadable
 from podwire.receiver.sink import Sink
 from podwire.receiver.tally import Tally
 from podwire.receiver.window import NEWEST_MS, OLDEST_MS
@@ -38,13 +40,28 @@ A pass starts so long after the one before, or when so much waits for it: a pass
 class _Pass:
     """Messages that go through the rules together."""
 
-    done: asyncio.Future[None]
+    done: asyncio.Future[Sequence[int]]
+    """Which of the messages were unreadable."""
+
     messages: list[bytes] = field(default_factory=list)
     size: int = 0
 
     @property
     def is_full(self) -> bool:
         return self.size >= PASS_BYTES or len(self.messages) >= PASS_MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One message of a pass, to be waited for."""
+
+    done: asyncio.Future[Sequence[int]]
+    number: int
+
+    def __await__(self) -> Generator[Any, None, None]:
+        unreadable = yield from asyncio.shield(self.done).__await__()
+        if self.number in unreadable:
+            raise Unreadable("the bytes of a collection are no message")
 
 
 class Intake:
@@ -66,11 +83,12 @@ class Intake:
             1, thread_name_prefix="rules", initializer=name_thread, initargs=("rules",)
         )
 
-    async def put(self, message: bytes) -> asyncio.Future[None]:
+    async def put(self, message: bytes) -> Awaitable[None]:
         """
         Take in a collection; what comes back is done when the sink has what the rules made of it.
 
-        Waits while too much is on its way.
+        Waits while too much is on its way. What comes back raises `Unreadable` for bytes that are
+        no message.
         """
         async with self._room:
             await self._room.wait_for(lambda: self._waiting < WAITING_BYTES)
@@ -86,7 +104,7 @@ class Intake:
             self._worth.set()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return last.done
+        return _Place(last.done, len(last.messages) - 1)
 
     @property
     def _gathered(self) -> int:
@@ -100,11 +118,11 @@ class Intake:
                 self._worth.clear()
             pause = asyncio.create_task(self._until_worth())
             try:
-                await self._analyze(gathered.messages)
+                unreadable = await self._analyze(gathered.messages)
             except Exception as error:  # noqa: BLE001 - goes to everybody who waits for it
                 gathered.done.set_exception(error)
             else:
-                gathered.done.set_result(None)
+                gathered.done.set_result(unreadable)
             async with self._room:
                 self._waiting -= gathered.size
                 self._room.notify_all()
@@ -116,7 +134,7 @@ class Intake:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._worth.wait(), GATHER_S)
 
-    async def _analyze(self, messages: list[bytes]) -> None:
+    async def _analyze(self, messages: list[bytes]) -> Sequence[int]:
         now_ms = self._now_ms()
         analysis: Analysis = await asyncio.get_running_loop().run_in_executor(
             self._thread,
@@ -129,3 +147,4 @@ class Intake:
         await self._sink.add_pieces(analysis.pieces, analysis.relations)
         for name, count in analysis.tally.items():
             self._tally.add(name, count)
+        return analysis.unreadable

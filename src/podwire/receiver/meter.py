@@ -5,13 +5,13 @@ In: `collectBatch` (one input a message) and `collect` (one input a stream), as 
 intake. The answer comes when everything that was sent is with the sink.
 """
 
-from asyncio import Future
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from podwire.receiver.gate import Unreadable
 from podwire.receiver.intake import Intake
 from podwire.receiver.tally import Tally
 from podwire.wire.gen.skywalking import command_pb2, meter_pb2
@@ -45,11 +45,9 @@ class MeterService:
     ) -> command_pb2.Commands:
         """Each message is a collection."""
         del context
-        done: list[Future[None]] = []
-        async for message in requests:
-            done = [await self._intake.put(message)]
-        for last in done:  # passes end in order: what came before is done, too
-            await last
+        places = [await self._intake.put(message) async for message in requests]
+        for place in places:
+            await place
         return command_pb2.Commands()
 
     async def collect(
@@ -66,8 +64,8 @@ class MeterService:
                 )
             try:
                 whole.meterData.append(meter_pb2.MeterData.FromString(entry))
-            except DecodeError:
-                self._tally.add("meter_refused_malformed_total")
+            except DecodeError as error:
+                raise Unreadable("the bytes of a meter are no message") from error
         if whole.meterData:
             await (await self._intake.put(whole.SerializeToString()))
         return command_pb2.Commands()

@@ -28,14 +28,17 @@ class ProfilingService(profile_pb2_grpc.EBPFProfilingServiceServicer):
         request: profile_pb2.EBPFProfilingTaskQuery,
         context: grpc.aio.ServicerContext[profile_pb2.EBPFProfilingTaskQuery, command_pb2.Commands],
     ) -> command_pb2.Commands:
+        is_ours = FOLLOWS_INSTANCE in (context.invocation_metadata() or ())
         tasks = await self._sink.tasks_of_agent(
             request.roverInstanceId,
             since_ms=request.latestUpdateTime,
             now_ms=self._now_ms(),
-            follows_instance=FOLLOWS_INSTANCE in (context.invocation_metadata() or ()),
+            follows_instance=is_ours,
         )
         self._tally.add("task_poll_total")
-        return command_pb2.Commands(commands=[task_command(task, ids) for task, ids in tasks])
+        return command_pb2.Commands(
+            commands=[task_command(task, ids, is_ours=is_ours) for task, ids in tasks]
+        )
 
     async def collectProfilingData(  # noqa: N802 - the wire's name
         self,

@@ -27,8 +27,11 @@ class Order:
     process_ids: tuple[str, ...]
 
 
-def task_command(task: NetworkTask, process_ids: Sequence[str]) -> command_pb2.Command:
-    """The command that makes an agent run the task on these processes."""
+def task_command(
+    task: NetworkTask, process_ids: Sequence[str], *, is_ours: bool = False
+) -> command_pb2.Command:
+    """The command that makes an agent run the task; only one of ours is told of our options."""
+    options = task.options if is_ours else None
     arguments = {
         "TaskId": task.task_id,
         "ProcessId": ",".join(process_ids),
@@ -36,7 +39,7 @@ def task_command(task: NetworkTask, process_ids: Sequence[str]) -> command_pb2.C
         "TriggerType": "FIXED_TIME",
         "TargetType": "NETWORK",
         "TaskStartTime": str(task.start_ms),
-        "ExtensionConfigJSON": extension_text(task.rules, task.options),
+        "ExtensionConfigJSON": extension_text(task.rules, options),
         "FixedTriggerDuration": str(task.duration_s),
     }
     pairs = [common_pb2.KeyStringValuePair(key=k, value=v) for k, v in arguments.items()]
@@ -71,21 +74,22 @@ def order_of(command: command_pb2.Command) -> Order | None:
         raise Malformed(f"command {COMMAND}: {error}") from error
 
 
-OURS = SamplingOptions()
 FOREIGN = SamplingOptions(samples_per_report=10)
 """What a task of another backend means by saying nothing."""
 
 
-def extension_text(rules: Sequence[SamplingRule], options: SamplingOptions = OURS) -> str:
+def extension_text(rules: Sequence[SamplingRule], options: SamplingOptions | None = None) -> str:
     """The sampling rules as JSON, absent values left out; `null` when there are none."""
     if not rules:
         return "null"
-    ours = {
-        "RequireTraceContext": options.require_trace_context,
-        "Redact": options.redact,
-        "SamplesPerReport": options.samples_per_report,
-    }
-    return json.dumps({"NetworkSamplings": [_rule_json(rule) for rule in rules], "Podwire": ours})
+    config: dict[str, Any] = {"NetworkSamplings": [_rule_json(rule) for rule in rules]}
+    if options:
+        config["Podwire"] = {
+            "RequireTraceContext": options.require_trace_context,
+            "Redact": options.redact,
+            "SamplesPerReport": options.samples_per_report,
+        }
+    return json.dumps(config)
 
 
 def options_of(text: str) -> SamplingOptions:
