@@ -124,8 +124,8 @@ def test_check_says_everything_that_is_wrong(files: tuple[str, str]) -> None:
     done = run("check", str(folder))
 
     assert 1 == done.exit_code
-    assert f"{files[0]}:11:28: unknown function 'sux'" in done.stderr
-    assert "other.yaml:2:1: unknown key 'rules'" in done.stderr
+    assert f"{files[0]}:11:28: unknown function 'sux'" in done.stdout
+    assert "other.yaml:2:1: unknown key 'rules'" in done.stdout
 
 
 def test_a_right_file_is_no_mistake(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_right_file_is_no_mistake(tmp_path: Path) -> None:
     done = run("check", str(path))
 
     assert 0 == done.exit_code
-    assert "warning: '$' is ignored" in done.stderr
+    assert "warning: '$' is ignored" in done.stdout
 
 
 def test_explain_says_it_in_words(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def check(files: Files) -> None:
             text = text_of(path)
             found = mistakes(text, str(path))
             for error in (*found, *warnings(text, str(path))):
-                errors.print(str(error), markup=False)
+                console().print(str(error), markup=False, highlight=False, soft_wrap=True)
             wrong += len(found)
     if wrong:
         raise typer.Exit(REFUSED)
