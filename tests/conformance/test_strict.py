@@ -62,7 +62,7 @@ def test_other_traps_of_meters_are_faults() -> None:
         [single(NAME, good, 1) + head(), single(NAME, good, 1) + head()],
         [single(NAME, good, 1) + head(1)],
         [single(NAME, [*good, good[0]], 1) + head()],
-        [single("podwire_own", good, 1) + head()],
+        [single("another_own", good, 1) + head()],
         [histogram("rover_net_p_client_write_rtt_histogram", good, [(0, 1)]) + head()],
         [],
     ):
