@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact docs lock clean
+.PHONY: help demo test lint fuzz conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,10 @@ kube: ## build the real API server and helm that tests run (minutes, once a mach
 
 manifests: .venv/ready ## write deploy/kustomize/base from the chart
 	@PYTHONPATH=tests $(BIN)/python -m kube.manifests
+
+fuzz: .venv/ready ## feed parsers and the HTTP machine what nobody writes (ARGS='--seconds 600')
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@PYTHONPATH=tests:. $(BIN)/python -m fuzz $(ARGS)
 
 bpf: .venv/ready ## compile the BPF objects
 	@$(BIN)/python hatch_build.py bpf

@@ -70,10 +70,8 @@ inline_always void begin_value(struct message *message, u8 which)
 	message->state = which == NAME_CONTENT_LENGTH ? MESSAGE_LENGTH : MESSAGE_CODING;
 	message->matched = 0;
 	message->remaining = 0;
-	if (which != NAME_CONTENT_LENGTH) {
+	if (which != NAME_CONTENT_LENGTH)
 		message->flags |= HAS_CODING;
-		message->flags &= ~IS_CHUNKED;
-	}
 }
 
 inline_always void take_header(struct feed *feed, u8 byte)

@@ -254,8 +254,8 @@ inline_always enum loss why_unseen(const struct work *work)
 	return work->has_memory ? LOSS_PAYLOAD_UNREAD : LOSS_HTTP_UNSEEN;
 }
 
-/* `METHOD target HTTP/1.x` and a newline, whole in the window. */
-inline_always int is_request_line(const struct work *work)
+/* `METHOD target HTTP/1.x` and a newline, whole in the window; so long is the method. */
+inline_always int is_request_line(const struct work *work, u32 size)
 {
 	u32 end = find_newline(work), last = end - 1;
 
@@ -267,7 +267,7 @@ inline_always int is_request_line(const struct work *work)
 	last -= 9; /* where ` HTTP/1.x` begins */
 	hide(last);
 	last &= WINDOW - 1;
-	return work->window[last] == ' ' &&
+	return last > size && work->window[last] == ' ' && is_digit(work->window[last + 8]) &&
 	       !((*(u64 *)&work->window[last + 1] ^ token_words[TOKEN_RESPONSE]) &
 		 token_masks[TOKEN_RESPONSE]);
 }
@@ -295,7 +295,8 @@ apart int resume(struct feed *feed)
 			return 0;
 		prove_http(connection, work, token);
 		count_unpaired(connection, &work->key, status);
-	} else if (token < TOKENS && !connection->has_pipelined && is_request_line(work)) {
+	} else if (token < TOKENS && !connection->has_pipelined &&
+		   is_request_line(work, token_sizes[token])) {
 		set_states(connection, MESSAGE_START);
 		return 1;
 	}

@@ -71,15 +71,17 @@ enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
 #define WORD_CONTENT_ 0x2d746e65746e6f63ULL  /* content- */
 #define WORD_LENGTH 0x003a6874676e656cULL    /* length: */
 #define WORD_TRANSFER 0x726566736e617274ULL  /* transfer */
+#define CASELESS_CONTENT 0x0020202020202020ULL /* letters have two cases, '-' and ':' have not */
+#define CASELESS_LENGTH 0x0000202020202020ULL
 #define SEVEN_BYTES 0x00ffffffffffffffULL
 
 /* Which header the sixteen bytes of a line's start name; NAME_PERHAPS is for a closer look. */
 inline_always u32 name_in(u64 first, u64 second)
 {
-	first |= CASELESS;
-	if (first == WORD_CONTENT_ && ((second | CASELESS) & SEVEN_BYTES) == WORD_LENGTH)
+	if ((first | CASELESS_CONTENT) == WORD_CONTENT_ &&
+	    ((second | CASELESS_LENGTH) & SEVEN_BYTES) == WORD_LENGTH)
 		return NAME_CONTENT_LENGTH;
-	return first == WORD_TRANSFER ? NAME_PERHAPS : NAME_OTHER;
+	return (first | CASELESS) == WORD_TRANSFER ? NAME_PERHAPS : NAME_OTHER;
 }
 
 #endif

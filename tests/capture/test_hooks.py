@@ -30,6 +30,8 @@ LOAD_FROM_R9 = bytes((0x79, 0x90)) + bytes(6)
 ESSENTIAL = ("enter", "leave")
 OPTIONAL = tuple(hook.program for hook in HOOKS if hook.program not in ESSENTIAL)
 
+LADDERED = tuple(hook.program for hook in HOOKS if Rung.RAW_TP in hook.ladder)
+
 Book = Mapping[str, int]
 
 MISSING = {
@@ -167,9 +169,7 @@ def test_retransmits_come_at_the_drain_when_they_cannot_be_seen_happening() -> N
     assert book[what] == found[what]
 
 
-@pytest.mark.parametrize(
-    "program", [hook.program for hook in HOOKS if len(hook.ladder) > 1 and not hook.is_essential]
-)
+@pytest.mark.parametrize("program", LADDERED)
 def test_a_refused_program_falls_to_the_next_rung(program: str) -> None:
     """On a raw tracepoint the same program counts the same."""
     kernel = Kernel(spoil(Stage.LOAD, program, rungs=(Rung.TP_BTF,)))
