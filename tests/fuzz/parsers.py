@@ -2,7 +2,7 @@
 Parsers of bytes that come from the network or from a process, fed with what nobody writes.
 
 Each target takes randomness and reads once; whatever it raises beyond what its parser promises to
-raise is a finding. Half of the input is a valid one with a few bytes changed: noise alone is
+raise is a finding. Most of the input is a valid one with a few bytes changed: noise alone is
 refused at the door.
 """
 
