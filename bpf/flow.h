@@ -99,9 +99,9 @@ struct {
 	__type(value, u32);
 } slots SEC(".maps");
 
-/* Slots that were used and are free again. */
+/* Slots that were used and are free again; those freed last are used first, and few are. */
 struct {
-	__uint(type, MAP_QUEUE);
+	__uint(type, MAP_STACK);
 	__uint(max_entries, 1024);
 	__uint(key_size, 0);
 	__uint(value_size, 4);

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from podwire.capture import Kernel
-from podwire.capture.table import Table, read_first
+from podwire.capture.table import Table, read_part
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Role
 
@@ -287,7 +287,7 @@ def overwrite(kernel: Kernel) -> None:
     assert program
     kind = program._layouts.structure("head")
     table = Table(program.fd("heads"), np.dtype("<u4"), kind)
-    rows = read_first(program.fd("heads"), 1_000, kind)
+    rows = read_part(program.fd("heads"), 0, 1_000, kind)
     for page in np.flatnonzero(rows["sequence"]):
         row = rows[page : page + 1].copy()
         row["sequence"] += 1_000

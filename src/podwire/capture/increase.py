@@ -25,41 +25,42 @@ class Increase:
     """Remembers the last reading of counters that are told by their place."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
-        self._before: Array = np.zeros(0, dtype)
-        self._still: Array = np.zeros(0, np.int64)
+        self.rows: Array = np.zeros(0, dtype)
+        """The last reading, but for totals that wait."""
+        self.still: Array = np.zeros(0, np.int64)
+        """For how many readings a place has not changed."""
 
-    def take(self, now: Array) -> tuple[Array, Array]:
+    def take(self, now: Array, first: int = 0) -> tuple[Array, Array]:
         """
         Places that changed since the last reading, and their increases.
 
-        A total that has grown while its count has not belongs to something whose counting is
-        just underway: it is taken together with its count, the next time.
+        `now` reads the places from `first` on.  A total that has grown while its count has not
+        belongs to something whose counting is just underway: it is taken together with its count,
+        the next time.
         """
-        self._grow(len(now))
-        changed = np.flatnonzero((_bytes(now) != _bytes(self._before)).any(axis=1))
-        self._still += 1
-        self._still[changed] = 0
-        gained = difference(now[changed], self._before[changed])
+        self._grow(first + len(now))
+        before = self.rows[first : first + len(now)]
+        changed = np.flatnonzero((_bytes(now) != _bytes(before)).any(axis=1))
+        still = self.still[first : first + len(now)]
+        still += 1
+        still[changed] = 0
+        gained = difference(now[changed], before[changed])
         reached = now[changed]
         for count, total in PAIRS:
-            _hold_back(count, total, gained, reached, self._before[changed])
-        self._before[changed] = reached
-        return changed, gained
+            _hold_back(count, total, gained, reached, before[changed])
+        before[changed] = reached
+        return changed + first, gained
 
     def _grow(self, size: int) -> None:
-        more = size - len(self._before)
+        more = size - len(self.rows)
         if more > 0:
-            self._before = np.concatenate([self._before, np.zeros(more, self._before.dtype)])
-            self._still = np.concatenate([self._still, np.zeros(more, np.int64)])
-
-    def still(self, readings: int) -> Array:
-        """Places that have not changed for so many readings."""
-        return np.flatnonzero(self._still >= readings)
+            self.rows = np.concatenate([self.rows, np.zeros(more, self.rows.dtype)])
+            self.still = np.concatenate([self.still, np.zeros(more, np.int64)])
 
     def forget(self, place: int) -> None:
         """The counters of a place were set to zero."""
-        self._before[place : place + 1] = np.zeros(1, self._before.dtype)
-        self._still[place] = 0
+        self.rows[place : place + 1] = np.zeros(1, self.rows.dtype)
+        self.still[place] = 0
 
 
 def _hold_back(

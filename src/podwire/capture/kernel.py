@@ -212,7 +212,7 @@ class _Program:
             )
             for slot in sorted({*changed, *reasons} - {0})
         ]
-        self._reasons.forget(self._slots.give_back())
+        self._reasons.forget(self._slots.give_back(set(self._watched.read()[0].tolist())))
         return [flow for flow in flows if not decode.is_empty(flow)]
 
     def _clock(self) -> Any:

@@ -68,12 +68,13 @@ def _pointer(array: Array) -> Any:
     return ffi.cast("void *", array.ctypes.data)
 
 
-def read_first(fd: int, count: int, value: np.dtype[Any]) -> Array:
-    """The first so many elements of an array map."""
+def read_part(fd: int, first: int, count: int, value: np.dtype[Any]) -> Array:
+    """So many elements of an array map, from one on."""
     keys, values = np.zeros(count, np.uint32), np.zeros(count, value)
     room, cursor = ffi.new("unsigned *", count), ffi.new("char[]", 64)
+    before = ffi.new("uint32_t *", first - 1) if first else ffi.NULL
     code = library().bpf_map_lookup_batch(
-        fd, ffi.NULL, cursor, _pointer(keys), _pointer(values), room, ffi.NULL
+        fd, before, cursor, _pointer(keys), _pointer(values), room, ffi.NULL
     )
     if code != -errno.ENOENT:  # the map ends there
         checked(code, "reading an array")

@@ -1,0 +1,66 @@
+"""
+Processes that come and go: what the kernel's maps hold of them leaves with them.
+
+Visitors are real processes that ask this one; the truth is how many there were.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from bench.account import entries_of
+
+from capture.test_calls import BODY, HEAD, REQUEST, receive
+from capture.test_drain import watching
+from podwire.capture import Kernel, slots
+
+GRACE_S = 0.05
+VISIT = f"""
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as client:
+    client.sendall({REQUEST!r})
+    while client.recv(65536):
+        pass
+"""
+
+
+def visited(listener: socket.socket) -> None:
+    """Serve one visitor, a process of its own, until it has ended."""
+    port = listener.getsockname()[1]
+    visitor = subprocess.Popen([sys.executable, "-c", VISIT, str(port)])
+    server, _ = listener.accept()
+    with server:
+        receive(server, len(REQUEST))
+        server.sendall(HEAD + BODY)
+    assert 0 == visitor.wait(10)
+
+
+def settled(kernel: Kernel, what: Callable[[], int], least: int) -> int:
+    """What is left of something once drains have found nothing new, after some seconds at most."""
+    deadline_s = time.monotonic() + 5
+    while what() > least and time.monotonic() < deadline_s:
+        time.sleep(GRACE_S)
+        kernel.drain()
+    return what()
+
+
+@pytest.mark.root
+def test_nothing_is_left_of_processes_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long others may stay: flows at both ends, shares, sockets, all are given back."""
+    monkeypatch.setattr(slots, "STILL_READINGS", 1_000_000)
+    monkeypatch.setattr(slots, "GRACE_S", GRACE_S)
+    with watching(flow_slots=16) as kernel, socket.create_server(("127.0.0.1", 0)) as listener:
+        before = entries_of(os.getpid())["all"]
+        requests = 0
+        for _ in range(12):
+            visited(listener)
+            requests += sum(flow.http.requests for flow in kernel.drain() if flow.http)
+            # Beside what was there before: the listener's port and socket, this process's share.
+            assert settled(kernel, lambda: entries_of(os.getpid())["all"], before + 3) <= before + 3
+        assert {} == kernel.losses()
+
+    assert 24 == requests
