@@ -52,9 +52,14 @@ class Program:
             code = await self._once()
             if code == UNUSABLE:
                 raise Ended(self.name)
-            log.warning("%s ended with %s; starting it again", self.name, _ending(code))
+            log.warning(
+                "%s ended with %s%s; starting it again", self.name, _ending(code), self._where()
+            )
             if time.monotonic() - started_s < 1:
                 await asyncio.sleep(1)  # it cannot start: trying faster would only burn CPU
+
+    def _where(self) -> str:
+        return f", see {self.output.name}" if self.output else ""
 
     async def _once(self) -> int:
         process = await asyncio.create_subprocess_exec(
