@@ -70,7 +70,7 @@ def test_a_task_is_created_listed_and_kept(shop_url: str) -> None:
         (("topology", "--service", SERVICE, "--instance", "x"), f"there are: {INSTANCE}"),
         (("task", "create", *POD, "--uri", "a("), "is invalid at position"),
         (("metrics", "nothing", *POD, "--source", "a", "--target", "b"), "does not exist"),
-        (("metrics", "1 +", *POD, "--source", "a", "--target", "b"), "at column"),
+        (("metrics", "1 +", *POD, "--source", "a", "--target", "b"), "mismatched input"),
     ],
 )
 def test_what_the_backend_refuses_is_exit_code_1(

@@ -58,7 +58,11 @@ class BadServer:
         self.access = Access("", None, lambda: "a-token")  # type: ignore[arg-type]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except asyncio.IncompleteReadError:  # it hung up before it asked
+            writer.close()
+            return
         self.requests.append(head.split()[1])
         answer = self._answers.pop(0) if self._answers else HANG
         with contextlib.suppress(ConnectionError):
