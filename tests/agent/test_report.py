@@ -3,6 +3,7 @@
 import errno
 
 from podwire.agent.report import Named, collections
+from podwire.model import bounds
 from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role, Tcp
 from podwire.model.meter import Collection, Histogram, Single
 from podwire.model.process import Entity
@@ -177,3 +178,16 @@ def test_what_the_node_lost_is_said_to_each_instance() -> None:
     found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, lost={"payload_unread": 2})
 
     assert [{"lost_total": ("payload_unread", 2)}] * 2 == [own([each]) for each in found]
+
+
+def test_a_bucket_is_kept_once_however_many_edges_have_it() -> None:
+    """A thousand edges have a hundred thousand buckets, and most of them count nothing."""
+    counts = (3, *[0] * (len(bounds.L4_NS) - 1))
+    peers = [Peer(f"10.9.0.{last}", 80) for last in range(1, 9)]
+    (found,) = report(
+        *(flow(each, operations={"write": Operation(3, 9, 9, counts)}) for each in peers)
+    )
+
+    histograms = [each for each in found.meters if isinstance(each, Histogram)]
+    assert len(peers) == len(histograms)
+    assert len(counts) == len({id(pair) for each in histograms for pair in each.buckets})

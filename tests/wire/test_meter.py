@@ -5,7 +5,7 @@ import pytest
 from podwire.model.meter import Collection, Histogram, Single
 from podwire.wire.error import Malformed
 from podwire.wire.gen.skywalking import meter_pb2 as pb
-from podwire.wire.meter import collection_message, collection_of
+from podwire.wire.meter import PART, collection_bytes, collection_message, collection_of
 
 LABELS = (("client_process_id", "a"), ("server_local", "true"))
 COLLECTION = Collection(
@@ -29,6 +29,15 @@ def test_a_collection_survives_the_wire() -> None:
     data = collection_message(COLLECTION).SerializeToString()
 
     assert collection_of(pb.MeterDataCollection.FromString(data).meterData) == COLLECTION
+
+
+@pytest.mark.parametrize("count", [0, 1, PART, 3 * PART + 1])
+def test_parts_make_the_same_message(count: int) -> None:
+    """Encoded part by part it is byte for byte what it is as a whole."""
+    meters = tuple(Single(f"m{number}", LABELS, number) for number in range(count))
+    collection = Collection("shop", "pod", 7, meters)
+
+    assert collection_message(collection).SerializeToString() == collection_bytes(collection)
 
 
 def test_the_head_may_stand_on_any_entry() -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 from podwire.agent.fact import fact_meters, loss_meters, sum_counts, sum_facts
@@ -209,4 +210,10 @@ def _histogram(
     name: str, labels: Labels, scale: Sequence[int], counts: Sequence[int]
 ) -> Iterator[Meter]:
     if any(counts):
-        yield Histogram(name, labels, tuple(zip(map(float, scale), counts, strict=True)))
+        yield Histogram(name, labels, tuple(map(_bucket, scale, counts)))
+
+
+@lru_cache(4096)
+def _bucket(bound: int, count: int) -> tuple[float, int]:
+    """Most counts are small, and a report has a hundred thousand: each kind is kept once."""
+    return float(bound), count

@@ -21,14 +21,14 @@ from podwire.wire.gen.skywalking import (
     command_pb2,
     logging_pb2,
     logging_pb2_grpc,
-    meter_pb2_grpc,
+    meter_pb2,
     process_pb2,
     process_pb2_grpc,
     profile_pb2,
     profile_pb2_grpc,
     tracing_pb2_grpc,
 )
-from podwire.wire.meter import collection_message
+from podwire.wire.meter import collection_bytes
 from podwire.wire.process import entity_of, ping_message, properties_message
 from podwire.wire.sample import event_message, log_message
 from podwire.wire.task import FOLLOWS_INSTANCE, Order, order_of
@@ -97,7 +97,12 @@ class GrpcUplink:
         )
         self._processes = process_pb2_grpc.EBPFProcessServiceStub(self._channel)
         self._tasks = profile_pb2_grpc.EBPFProfilingServiceStub(self._channel)
-        self._meters = meter_pb2_grpc.MeterReportServiceStub(self._channel)
+        meters = meter_pb2.DESCRIPTOR.services_by_name["MeterReportService"].full_name
+        self._collect_batch = self._channel.stream_unary(  # its messages are encoded already
+            f"/{meters}/collectBatch",
+            request_serializer=None,
+            response_deserializer=command_pb2.Commands.FromString,
+        )
         self._logs = logging_pb2_grpc.LogReportServiceStub(self._channel)
         self._events = tracing_pb2_grpc.SpanAttachedEventReportServiceStub(self._channel)
 
@@ -133,8 +138,7 @@ class GrpcUplink:
 
     async def send(self, collections: Sequence[Collection]) -> None:
         if collections:
-            messages = iter([collection_message(collection) for collection in collections])
-            await self._call(self._meters.collectBatch, messages)
+            await self._call(self._collect_batch, map(collection_bytes, collections))
 
     async def send_samples(self, samples: Sequence[Sample]) -> None:
         by_service: dict[str, list[Sample]] = defaultdict(list)

@@ -14,17 +14,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from podwire.agent.agent import Agent, Scanner
 from podwire.agent.settings import AgentSettings
 from podwire.agent.uplink import GrpcUplink
-from podwire.app import cluster
 from podwire.capture import Kernel
 from podwire.discovery import address
 from podwire.discovery.host import Host
-from podwire.kube.watch import Watch
+
+if TYPE_CHECKING:
+    from podwire.kube.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -65,16 +67,18 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
 
 
 @asynccontextmanager
-async def _scanner(settings: AgentSettings) -> AsyncIterator[tuple[Scanner, Watch | None]]:
+async def _scanner(settings: AgentSettings) -> AsyncIterator[tuple[Scanner, "Watch | None"]]:
     """Whoever finds processes here, and what it follows of the cluster."""
     if settings.kubernetes is None:
         yield Host(settings.hosts), None
         return
+    from podwire.app import cluster  # an agent of a plain host has no memory for its client
+
     async with cluster.node(settings.kubernetes) as found:
         yield found
 
 
-def _totals(agent: Agent, kernel: Kernel, followed: Watch | None) -> Mapping[str, int]:
+def _totals(agent: Agent, kernel: Kernel, followed: "Watch | None") -> Mapping[str, int]:
     missing = {f"hook_missing_{each.hook.program}": 1 for each in kernel.missing}
     known = followed.statistics() if followed else {}
     kube = {f"kube_{name}": count for name, count in known.items()}
