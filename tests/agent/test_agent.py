@@ -11,8 +11,8 @@ from podwire.agent.settings import AgentSettings
 from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.model.exchange import Exchange, Recording, RecordPolicy
-from podwire.model.flow import Flow, FlowKey, Operation, Peer, Protocol, Role
-from podwire.model.meter import Collection
+from podwire.model.flow import Flow, FlowKey, Listener, Operation, Peer, Protocol, Role
+from podwire.model.meter import Collection, Single
 from podwire.model.process import DetectType, Entity, Process
 from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
 from podwire.wire.task import Order
@@ -70,6 +70,9 @@ class Kernel:
     def exchanges(self) -> Sequence[Exchange]:
         found, self.picked = self.picked, []
         return found
+
+    def listeners(self) -> Sequence[Listener]:
+        return [Listener(pid, 80, 3) for pid in self.watched[-1]]
 
     def losses(self) -> Mapping[str, int]:
         return {"flows_full": 7}
@@ -236,6 +239,20 @@ async def test_reports_wait_while_the_backend_is_away() -> None:
         statistics = stage.agent.statistics()
         assert statistics["flow_total"] == len(stage.backend.got)
         assert 7 == statistics["lost_flows_full_total"]
+
+
+async def test_listeners_without_room_are_reported() -> None:
+    """What the source says of them goes to the backend with every report."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        async with asyncio.timeout(5):
+            while not stage.backend.got:
+                await asyncio.sleep(0.01)
+
+    meters = {each.name: each for found in stage.backend.got for each in found.meters}
+    overflow = meters["podwire_capture_listen_overflow_total"]
+    assert Single(overflow.name, (("port", "80"),), 3) == overflow
 
 
 async def test_a_reused_pid_is_another_process() -> None:

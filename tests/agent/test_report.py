@@ -4,7 +4,7 @@ import errno
 
 from podwire.agent.report import Named, collections
 from podwire.model import bounds
-from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role, Tcp
+from podwire.model.flow import Flow, FlowKey, Http, Listener, Operation, Peer, Protocol, Role, Tcp
 from podwire.model.meter import Collection, Histogram, Single
 from podwire.model.process import Entity
 
@@ -178,6 +178,18 @@ def test_what_the_node_lost_is_said_to_each_instance() -> None:
     found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, lost={"payload_unread": 2})
 
     assert [{"lost_total": ("payload_unread", 2)}] * 2 == [own([each]) for each in found]
+
+
+def test_a_full_backlog_is_said_of_its_instance_by_port() -> None:
+    """Also where nothing else was said; several sockets on one port are one number."""
+    full = [Listener(1, 80, 2), Listener(2, 80, 3), Listener(3, 81, 4), Listener(99, 80, 5)]
+
+    found = collections((), NAMED, host_addresses=(), timestamp_ms=5, listeners=full)
+
+    assert [
+        {"listen_overflow_total": ("80", 5)},
+        {"listen_overflow_total": ("81", 4)},
+    ] == [own([each]) for each in found]
 
 
 def test_a_bucket_is_kept_once_however_many_edges_have_it() -> None:

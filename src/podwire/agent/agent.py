@@ -147,6 +147,7 @@ class Agent:
         self._flows += len(flows)
         self._sample()
         lost = self._newly_lost()
+        listeners = self._source.listeners() if self._watched else ()
         for named in self._registry.views(self._work.instances):
             self._outbox.put(
                 collections(
@@ -155,6 +156,7 @@ class Agent:
                     host_addresses=self._host_addresses(),
                     timestamp_ms=self._now_ms(),
                     lost=lost,
+                    listeners=listeners,
                 )
             )
 

@@ -38,6 +38,12 @@ def loss_meters(lost: Mapping[str, int]) -> Iterator[Meter]:
     yield from _by_reason("lost", (), lost)
 
 
+def overflow_meters(ports: Mapping[int, int]) -> Iterator[Meter]:
+    """Connections that an instance's listeners had no room for, by port."""
+    counts = {str(port): count for port, count in ports.items()}
+    yield from _by_reason("listen_overflow", (), counts, "port")
+
+
 def _by_reason(
     what: str, labels: Labels, counts: Mapping[str, int], label: str = "reason"
 ) -> Iterator[Meter]:

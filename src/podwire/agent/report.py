@@ -6,16 +6,22 @@ A pure function. Flows that carry the same labels are added up first: a reader w
 the counts with the same labels.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 
-from podwire.agent.fact import fact_meters, loss_meters, sum_counts, sum_facts
+from podwire.agent.fact import (
+    fact_meters,
+    loss_meters,
+    overflow_meters,
+    sum_counts,
+    sum_facts,
+)
 from podwire.model import bounds
-from podwire.model.flow import OPERATIONS, Flow, Http, Operation, Protocol, Role
+from podwire.model.flow import OPERATIONS, Flow, Http, Listener, Operation, Protocol, Role
 from podwire.model.meter import Collection, Histogram, Meter, Single
 from podwire.model.process import Entity
 
@@ -57,6 +63,7 @@ def collections(
     host_addresses: Container[str],
     timestamp_ms: int,
     lost: Mapping[str, int] = NOTHING,
+    listeners: Iterable[Listener] = (),
 ) -> list[Collection]:
     """
     What to report of a drain; flows of processes without a name are left out.
@@ -73,6 +80,8 @@ def collections(
     meters: dict[tuple[str, str], list[Meter]] = defaultdict(list)
     for edge, flow in edges.items():
         meters[edge.service, edge.instance].extend(_meters(edge, flow))
+    for (service, instance), ports in _overflows(listeners, named).items():
+        meters[service, instance].extend(overflow_meters(ports))
     for found in meters.values():
         found.extend(loss_meters(lost))
     return [
@@ -80,6 +89,17 @@ def collections(
         for (service, instance), found in meters.items()
         if found
     ]
+
+
+def _overflows(
+    listeners: Iterable[Listener], named: Mapping[int, Named]
+) -> dict[tuple[str, str], Counter[int]]:
+    """Connections refused, by instance and port: several sockets may listen on one."""
+    found: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for each in listeners:
+        if each.pid in named:
+            found[_instance(named[each.pid])][each.port] += each.overflows
+    return found
 
 
 def _edge_of(flow: Flow, named: Mapping[int, Named], near: Container[str]) -> _Edge:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from podwire.model.exchange import Exchange, RecordPolicy
-from podwire.model.flow import Flow
+from podwire.model.flow import Flow, Listener
 
 
 class FlowSource(Protocol):
@@ -26,6 +26,9 @@ class FlowSource(Protocol):
 
     def exchanges(self) -> Sequence[Exchange]:
         """Those that a policy picked since the last call."""
+
+    def listeners(self) -> Sequence[Listener]:
+        """Sockets of these processes that had no room for a connection since the last call."""
 
     def losses(self) -> Mapping[str, int]:
         """What could not be counted, by reason, since the source was opened."""
