@@ -137,6 +137,7 @@ class Stage:
         self.now_ms = NOW_MS
         source: FlowSource = self.kernel
         uplink: Uplink = self.backend
+        self.memory_mb = 50.0
         self.agent = Agent(
             FAST,
             scanner=self.host,
@@ -144,6 +145,7 @@ class Stage:
             uplink=uplink,
             now_ms=lambda: self.now_ms,
             host_addresses=set,
+            memory_mb=lambda: self.memory_mb,
         )
 
     async def __aenter__(self) -> "Stage":
@@ -253,6 +255,22 @@ async def test_listeners_without_room_are_reported() -> None:
     meters = {each.name: each for found in stage.backend.got for each in found.meters}
     overflow = meters["podwire_capture_listen_overflow_total"]
     assert Single(overflow.name, (("port", "80"),), 3) == overflow
+
+
+async def test_above_its_memory_limit_the_agent_sheds_what_waits() -> None:
+    """Reports for a backend that is away are dropped and counted; a delivered one never is."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.backend.is_away = True
+        stage.memory_mb = FAST.memory_limit_mb + 1
+        async with asyncio.timeout(5):
+            while stage.agent.statistics()["memory_shed_total"] < 5:
+                await asyncio.sleep(0.01)
+        statistics = stage.agent.statistics()
+
+    assert statistics["collection_waiting"] <= 1
+    assert statistics["memory_shed_total"] == statistics["collection_dropped_total"]
 
 
 async def test_a_reused_pid_is_another_process() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
+from podwire.agent.budget import Budget
 from podwire.agent.outbox import Outbox
 from podwire.agent.registry import Registry
 from podwire.agent.report import collections
@@ -49,6 +50,7 @@ class Agent:
         uplink: Uplink,
         now_ms: Callable[[], int],
         host_addresses: Callable[[], AbstractSet[str]],
+        memory_mb: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._scanner = scanner
@@ -60,6 +62,7 @@ class Agent:
         self._work = Work(self._registry)
         self._outbox: Outbox[Collection] = Outbox(settings.outbox_limit)
         self._samples: Outbox[Sample] = Outbox(settings.sample_limit)
+        self._budget = Budget(settings.memory_limit_mb, memory_mb)
         self._sampler = Sampler(settings.redaction)
         self._sampled: Mapping[int, Sequence[NetworkTask]] = {}
         self._watched: frozenset[int] = frozenset()
@@ -128,7 +131,8 @@ class Agent:
             self._source.watch(pids)
             self._watched = pids
             self._sampled = {}
-        sampled = self._work.tasks_of(self._now_ms()) if pids else {}
+        is_sampling = pids and not self._budget.is_paused
+        sampled = self._work.tasks_of(self._now_ms()) if is_sampling else {}
         if sampled != self._sampled:
             self._source.record(to_record(sampled))
             self._sampled = sampled
@@ -136,7 +140,10 @@ class Agent:
     async def _report(self) -> None:
         self._direct()
         self._collect()
-        await self._deliver()
+        try:
+            await self._deliver()
+        finally:
+            self._budget.keep((self._samples, self._outbox))
 
     async def _deliver(self) -> None:
         await self._outbox.deliver(self._uplink.send)
@@ -200,6 +207,8 @@ class Agent:
             "sample_waiting": len(self._samples),
             "sample_dropped_total": self._samples.dropped,
             "sample_refused_total": self._samples.refused,
+            "memory_shed_total": self._budget.shed,
+            "sampling_paused_total": self._budget.pauses,
             **losses,
             **{f"lost_{reason}_total": n for reason, n in self._sampler.losses.items() if n},
         }

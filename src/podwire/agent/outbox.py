@@ -75,6 +75,14 @@ class Outbox(Generic[Item]):
                 )
             self.refused += 1
 
+    def shed(self) -> int:
+        """Drop the older half, for want of memory; how many that were."""
+        count = (len(self._waiting) + 1) // 2
+        for _ in range(count):
+            self._waiting.popleft()
+        self.dropped += count
+        return count
+
     def _trim(self) -> None:
         while len(self._waiting) > self._limit:
             self._waiting.popleft()

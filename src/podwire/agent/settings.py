@@ -62,5 +62,8 @@ class AgentSettings:
     sample_limit: int = 500
     """Sampled requests held while the backend is away; beyond it the oldest are dropped."""
 
+    memory_limit_mb: int = 200
+    """Memory of the agent's process; above it what waits is dropped, then sampling pauses."""
+
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     """What is masked in sampled requests before they leave the node."""

@@ -53,6 +53,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
                 uplink=uplink,
                 now_ms=now_ms,
                 host_addresses=address.host_addresses if settings.kubernetes else host_addresses,
+                memory_mb=memory_mb,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(agent.run())
@@ -88,6 +89,11 @@ def _totals(agent: Agent, kernel: Kernel, followed: "Watch | None") -> Mapping[s
 def now_ms() -> int:
     """Wall clock, in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def memory_mb() -> float:
+    """What this process has of the node's memory, in MB."""
+    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 def host_addresses() -> set[str]:

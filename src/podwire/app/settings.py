@@ -153,6 +153,7 @@ def _agent(section: Mapping[str, Any]) -> AgentSettings:
         "report_interval_s": _seconds,
         "outbox_limit": _count,
         "sample_limit": _count,
+        "memory_limit_mb": _count,
         "redaction": _redaction,
     }
     if section.get("hosts") and section.get("kubernetes"):
