@@ -315,6 +315,21 @@ apart int register_ends(u64 sk, const struct connection *connection)
 	return 0;
 }
 
+/* Its addresses may be another's by now: a socket that was reset lives on until it is closed. */
+apart int forget_ends(u64 sk, const struct connection *connection)
+{
+	struct tuple tuple;
+	struct end *end;
+
+	if (!connection)
+		return 0;
+	tuple_of(connection, &tuple);
+	end = bpf_map_lookup_elem(&tuples, &tuple);
+	if (end && end->sk == sk)
+		bpf_map_delete_elem(&tuples, &tuple);
+	return 0;
+}
+
 inline_always u32 listener_of(u32 netns, u16 port)
 {
 	struct listener_key key = {.netns = netns, .port = port};

@@ -186,7 +186,6 @@ int destroy(u64 *context)
 {
 	u64 sk = context[0];
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
-	struct tuple tuple;
 	struct flow *flow;
 
 	if (!connection) {
@@ -197,8 +196,7 @@ int destroy(u64 *context)
 	flow = flow_in(connection->slot);
 	if (flow)
 		add(flow->holders, -1);
-	tuple_of(connection, &tuple);
-	bpf_map_delete_elem(&tuples, &tuple);
+	forget_ends(sk, connection);
 	give_back_socket(connection->opener);
 	bpf_map_delete_elem(&connections, &sk);
 	return 0;
