@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from discovery.cgroups import SPELLINGS, group, process
 from kube import server
 from kube.server import Object, Server
+from podwire.demo.network import enter
 
 NODE = "node-t"
 WEB, VISITOR = "10.99.0.2", "10.99.0.1"
-SERVE = ("-m", "http.server", "8080", "--bind", WEB)
+SERVE = ("-m", "http.server", "8080", "--bind", WEB, "--directory", "/usr")  # nobody may read it
 VISIT = (
     "-c",
     "import time, urllib.request as u\n"
@@ -50,10 +51,11 @@ def streets() -> Iterator[tuple[str, str]]:
     try:
         for name in names:
             _run("ip", "netns", "add", name)
-        _run("ip", "-n", one, "link", "add", "eth0", "type", "veth", "peer", "eth0", "netns", two)
+        peer = ("peer", "name", "eth0", "netns", two)
+        _run(*enter(one), "ip", "link", "add", "eth0", "type", "veth", *peer)
         for name, address in ((one, VISITOR), (two, WEB)):
-            _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-            _run("ip", "-n", name, "link", "set", "eth0", "up")
+            _run(*enter(name), "ip", "address", "add", f"{address}/24", "dev", "eth0")
+            _run(*enter(name), "ip", "link", "set", "eth0", "up")
         yield one, two
     finally:
         for name in names:
@@ -83,9 +85,8 @@ def town(api_server: Server) -> Iterator[Town]:
             )
             path = SPELLINGS["containerd, systemd"](pods[name]["metadata"]["uid"], container)
             folders[name] = stack.enter_context(group(path))
-        inside = ("ip", "netns", "exec")
-        serving = (*inside, two, *NOBODY, sys.executable, *SERVE)
-        visiting = (*inside, one, *NOBODY, sys.executable, *VISIT)
+        serving = (*enter(two), *NOBODY, sys.executable, *SERVE)
+        visiting = (*enter(one), *NOBODY, sys.executable, *VISIT)
         web = stack.enter_context(process(folders["web"], serving, output=subprocess.DEVNULL))
         _wait_listening(two)
         visitor = stack.enter_context(process(folders["visitor"], visiting))
@@ -94,9 +95,7 @@ def town(api_server: Server) -> Iterator[Town]:
 
 def _wait_listening(name: str) -> None:
     def listens() -> bool:
-        shown = subprocess.run(
-            ("ip", "netns", "exec", name, "ss", "-Hltn"), capture_output=True, text=True
-        )
+        shown = subprocess.run((*enter(name), "ss", "-Hltn"), capture_output=True, text=True)
         return ":8080" in shown.stdout
 
     server.wait_until(listens, "the web server listens")
