@@ -38,7 +38,7 @@ conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARG
 kube: ## build the real API server and helm that tests run (minutes, once a machine)
 	@$(PYTHON) tests/kube/build.py apiserver helm
 
-manifests: .venv/ready ## write deploy/kustomize/base from the chart
+manifests: .venv/ready ## write deploy/kustomize from the chart
 	@PYTHONPATH=tests $(BIN)/python -m kube.manifests
 
 fuzz: .venv/ready ## feed parsers and the HTTP machine what nobody writes (ARGS='--seconds 600')

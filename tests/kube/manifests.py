@@ -1,5 +1,5 @@
 """
-Our manifests, rendered by helm: `python -m kube.manifests` writes the kustomize base.
+Our manifests, rendered by helm: `python -m kube.manifests` writes the plain ones.
 
 In: the chart and values.  Out: YAML. One truth: the base is what the chart gives by default.
 """
@@ -11,7 +11,7 @@ from kube import build
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "podwire"
-BASE = DEPLOY / "kustomize" / "base" / "podwire.yaml"
+PLAIN = DEPLOY / "kustomize" / "podwire.yaml"
 KUBE_VERSION = "1.37"
 
 
@@ -31,11 +31,11 @@ def rendered(*values: str, release: str = "podwire") -> str:
     return done.stdout
 
 
-def base() -> str:
-    """The kustomize base: helm's words about itself have no meaning there."""
+def plain() -> str:
+    """The plain manifests: helm's words about itself have no meaning there."""
     lines = rendered().splitlines(keepends=True)
     return "".join(each for each in lines if "# Source:" not in each and ": Helm" not in each)
 
 
 if __name__ == "__main__":
-    BASE.write_text(base())
+    PLAIN.write_text(plain())

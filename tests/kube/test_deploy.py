@@ -42,7 +42,7 @@ def workload(kind: str, *values: str) -> Object:
 
 def test_the_base_is_what_the_chart_gives() -> None:
     """`make manifests` was run after the last change of the chart."""
-    assert manifests.base() == manifests.BASE.read_text()
+    assert manifests.plain() == manifests.PLAIN.read_text()
 
 
 @pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
