@@ -27,6 +27,7 @@ def test_it_says_where_it_listens(tmp_path: Path) -> None:
             check = health_pb2_grpc.HealthStub(channel).Check
             health = check(health_pb2.HealthCheckRequest(), timeout=5).status
         backend.send_signal(signal.SIGINT)
+        backend.stderr.read()  # its last words need a reader
 
     assert re.match(r"\d+\.", answer["version"])
     assert health_pb2.HealthCheckResponse.SERVING == health

@@ -81,6 +81,7 @@ def running(log: Path) -> Iterator[Running]:
 def _as_in_the_background() -> None:
     """What a shell without job control does to `command &`; a signal that is sent still holds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 
 
 def alive(name: str) -> bool:
