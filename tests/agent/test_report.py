@@ -2,7 +2,8 @@
 
 import errno
 
-from podwire.agent.report import Named, collections
+from podwire.agent.named import Named
+from podwire.agent.report import collections
 from podwire.model import bounds
 from podwire.model.flow import Flow, FlowKey, Http, Listener, Operation, Peer, Protocol, Role, Tcp
 from podwire.model.meter import Collection, Histogram, Single

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from podwire.agent.named import Named
 from podwire.agent.registry import REPORT_ALL_EVERY, Registry
-from podwire.agent.report import Named
 from podwire.agent.uplink import Unreachable
 from podwire.agent.work import ASK_ALL_EVERY, Work
 from podwire.model.process import DetectType, Entity, Process

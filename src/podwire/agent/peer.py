@@ -7,7 +7,7 @@ In: a flow's key and the processes that are known.  Out: exactly one of process 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from podwire.agent.report import Named
+from podwire.agent.named import Named
 from podwire.model.flow import FlowKey
 
 
@@ -23,13 +23,9 @@ class Peer:
 def peer_of(key: FlowKey, here: Named, named: Mapping[int, Named], near: Container[str]) -> Peer:
     """The other end of a flow of `here`; `near` holds the addresses of this host."""
     there = named.get(key.peer.pid)
-    if there and _instance(there) == _instance(here):
+    if there and there.of == here.of:
         return Peer(process_id=there.process_id)
     address = key.peer.address
     if address in near or address.startswith("127.") or address == "::1":
         return Peer(is_local=True)
     return Peer(address=f"{address}:{key.peer.port}")
-
-
-def _instance(named: Named) -> tuple[str, str]:
-    return named.entity.service, named.entity.instance

@@ -9,7 +9,7 @@ that the backend does not answer is asked for again with the next heartbeat, not
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 
-from podwire.agent.report import Named
+from podwire.agent.named import Named
 from podwire.agent.uplink import Uplink
 from podwire.model.process import Process
 
@@ -95,7 +95,7 @@ class Registry:
         """
         wanted: dict[int, list[Named]] = defaultdict(list)
         for process, named in self._named.items():
-            if _instance(named) in instances and not _knows(wanted[process.pid], named):
+            if named.of in instances and not _knows(wanted[process.pid], named):
                 wanted[process.pid].append(named)
         depth = max(map(len, wanted.values()), default=0)
         further = [
@@ -110,17 +110,11 @@ class Registry:
     def instances_of(self, process_ids: Sequence[str]) -> set[tuple[str, str]]:
         """The (service, instance) pairs that any of these process ids belongs to."""
         wanted = set(process_ids)
-        return {_instance(named) for named in self._named.values() if named.process_id in wanted}
+        return {named.of for named in self._named.values() if named.process_id in wanted}
 
     def pids_of(self, instances: set[tuple[str, str]]) -> set[int]:
         """Every registered pid of these instances: workers of one name included."""
-        return {
-            process.pid for process, named in self._named.items() if _instance(named) in instances
-        }
-
-
-def _instance(named: Named) -> tuple[str, str]:
-    return named.entity.service, named.entity.instance
+        return {process.pid for process, named in self._named.items() if named.of in instances}
 
 
 def _knows(several: Sequence[Named], named: Named) -> bool:

@@ -20,10 +20,11 @@ from podwire.agent.fact import (
     sum_counts,
     sum_facts,
 )
+from podwire.agent.named import Named
+from podwire.agent.peer import Peer, peer_of
 from podwire.model import bounds
 from podwire.model.flow import OPERATIONS, Flow, Http, Listener, Operation, Protocol, Role
 from podwire.model.meter import Collection, Histogram, Meter, Single
-from podwire.model.process import Entity
 
 PREFIX = "rover_net_p"
 """Rover's meter prefix; rule files know meters by it."""
@@ -36,14 +37,6 @@ STEMS = {"rtt": "write_rtt"}
 NOTHING: Mapping[str, int] = {}
 
 PROTOCOLS = {Protocol.UNKNOWN: "unknown", Protocol.HTTP1: "http", Protocol.HTTP2: "http"}
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A registered process: its entity and the id the backend gave it."""
-
-    entity: Entity
-    process_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +91,7 @@ def _overflows(
     found: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for each in listeners:
         if each.pid in named:
-            found[_instance(named[each.pid])][each.port] += each.overflows
+            found[named[each.pid].of][each.port] += each.overflows
     return found
 
 
@@ -107,28 +100,20 @@ def _edge_of(flow: Flow, named: Mapping[int, Named], near: Container[str]) -> _E
     side, other = ("server", "client") if flow.key.role is Role.SERVER else ("client", "server")
     labels = (
         (f"{side}_process_id", here.process_id),
-        _peer_label(other, flow, here, named.get(flow.key.peer.pid), near),
+        _peer_label(other, peer_of(flow.key, here, named, near)),
         ("side", side),
         ("protocol", PROTOCOLS[flow.key.protocol]),
         ("is_ssl", "true" if flow.key.tls else "false"),
     )
-    return _Edge(here.entity.service, here.entity.instance, side, labels)
+    return _Edge(*here.of, side, labels)
 
 
-def _peer_label(
-    other: str, flow: Flow, here: Named, there: Named | None, near: Container[str]
-) -> tuple[str, str]:
-    """Exactly one of process id, local and address, in that order (contract 2.2)."""
-    if there and _instance(there) == _instance(here):
-        return f"{other}_process_id", there.process_id
-    peer = flow.key.peer
-    if peer.address in near or peer.address.startswith("127.") or peer.address == "::1":
+def _peer_label(other: str, peer: Peer) -> tuple[str, str]:
+    if peer.process_id:
+        return f"{other}_process_id", peer.process_id
+    if peer.is_local:
         return f"{other}_local", "true"
-    return f"{other}_address", f"{peer.address}:{peer.port}"
-
-
-def _instance(named: Named) -> tuple[str, str]:
-    return named.entity.service, named.entity.instance
+    return f"{other}_address", peer.address
 
 
 def _sum(left: Flow, right: Flow) -> Flow:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from podwire.agent.report import Named
+from podwire.agent.named import Named
 from podwire.agent.sample.policy import Policy
 from podwire.agent.sample.rule import Rules
 from podwire.agent.sample.sampler import Sample, Sampler

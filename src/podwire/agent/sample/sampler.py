@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from podwire.agent.named import Named
 from podwire.agent.peer import Peer, peer_of
-from podwire.agent.report import Named
 from podwire.agent.sample import size
 from podwire.agent.sample.content import Content, content_of
 from podwire.agent.sample.context import Provider, TraceContext, context_of
