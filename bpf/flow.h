@@ -193,27 +193,31 @@ inline_always int is_within_share(u32 pid)
 	return 1;
 }
 
-/* The flow's slot, a new one if need be; 0 when it cannot be counted. */
-global u32 slot_of(const struct flow_key *key)
+/*
+ * The flow's slot, a new one if need be; 0 when it cannot be counted. The key is copied: before
+ * 6.2 a map takes none out of the memory of an argument.
+ */
+global u32 slot_of(const struct flow_key *wanted)
 {
-	struct flow_key other = {};
+	struct flow_key key;
 	u32 *found, slot;
 
-	if (!key)
+	if (!wanted)
 		return 0;
-	found = bpf_map_lookup_elem(&slots, key);
+	key = *wanted;
+	found = bpf_map_lookup_elem(&slots, &key);
 	if (found)
 		return *found;
-	slot = is_within_share(key->pid) ? claim_slot(key) : 0;
+	slot = is_within_share(key.pid) ? claim_slot(&key) : 0;
 	if (slot)
 		return slot;
-	other.pid = key->pid;
-	other.role = key->role;
-	other.protocol = key->protocol;
-	other.tls = key->tls;
-	other.is_other = 1;
-	found = bpf_map_lookup_elem(&slots, &other);
-	slot = found ? *found : claim_slot(&other);
+	key.peer_pid = 0;
+	__builtin_memset(&key.local, 0, sizeof(key.local));
+	__builtin_memset(&key.peer, 0, sizeof(key.peer));
+	key.peer_port = 0;
+	key.is_other = 1;
+	found = bpf_map_lookup_elem(&slots, &key);
+	slot = found ? *found : claim_slot(&key);
 	count_loss(slot ? LOSS_FLOWS_OTHER : LOSS_FLOWS_FULL);
 	return slot;
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from exact.case import Finding, Stage, case
 from exact.ends import at_client, at_nginx, by_book, served, settle, wish
+from exact.house import wait
 from exact.nginx import Nginx
 from exact.process import Process
 from podwire.model.flow import Role
@@ -48,6 +49,7 @@ def older(stage: Stage) -> Iterator[Finding]:
         away, "older", address=home.address, port=nginx.port, target=target, times=10
     )
     client.ready()
+    wait("the first request in nginx's log", lambda: nginx.log_lines().requests)
     first = nginx.log_lines()
     stage.watch(nginx, client)
     stage.play(client)

@@ -6,6 +6,7 @@ A program that this kernel refuses costs what its row says, and nothing else.
 """
 
 import errno
+import mmap
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ from podwire.capture.library import Unavailable, checked, ffi, library, text
 OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 RAW_TRACEPOINT = 17
-LOG_BYTES = 1 << 18
+LOG_BYTES = 1 << 24
+"""Room for all that a verifier says of one program; memory only when it says something."""
 
 
 class Rung(StrEnum):
@@ -224,7 +226,7 @@ class Programs:
         library().bpf_program__set_autoload(program, rung is not None)
         if rung is None:
             return None
-        log = ffi.new("char[]", LOG_BYTES)
+        log = ffi.from_buffer("char[]", mmap.mmap(-1, LOG_BYTES))
         library().bpf_program__set_log_buf(program, log, LOG_BYTES)
         self._touch(Stage.LOAD, rung, program)
         return log
