@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from kube import manifests, server
 from kube.bad import wait_for
 from kube.manifests import HelmError
 from kube.server import Object, Server, apply
+from podwire.app.settings import load
 from podwire.kube import watch
 from podwire.kube.api import HttpApi
 from podwire.kube.directory import Directory
@@ -51,6 +53,21 @@ def test_every_manifest_is_accepted(installed: Server, values: tuple[str, ...]) 
     for content in server.documents(manifests.rendered(*values, release="other")):
         answer = apply(installed, content)
         assert answer.is_success, (content["kind"], answer.text)
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"NODE_NAME": "12", "HOST_IP": "fd00::1"}], ids=["backend", "agent"]
+)
+def test_each_half_can_read_its_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    """With what its own manifest puts into the environment, and nothing else."""
+    file = tmp_path / "podwire.yaml"
+    file.write_text(workload("ConfigMap")["data"]["podwire.yaml"])
+
+    kubernetes = load(file, environment).agent.kubernetes
+
+    assert kubernetes
+    assert environment.get("HOST_IP", "") == kubernetes.host_ip
+    assert environment.get("NODE_NAME", "unknown") == kubernetes.node
 
 
 def test_replicas_need_a_store_of_their_own() -> None:
