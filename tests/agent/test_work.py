@@ -1,6 +1,7 @@
 """Which tasks run, on whom, and what the agent asks for; the registry is real, its line is not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from podwire.agent.named import Named
 from podwire.agent.registry import REPORT_ALL_EVERY, Registry
@@ -34,9 +35,11 @@ class Line:
         self.calls.append(("keep_alive", [each.pid for each in processes]))
 
 
-def process(pid: int, name: str = "web") -> Process:
-    """A process of one instance."""
-    entity = Entity(layer="MESH", service="shop", instance="pod", process=name)
+def process(
+    pid: int, name: str = "web", *, service: str = "shop", instance: str = "pod"
+) -> Process:
+    """A process, of one instance unless another is named."""
+    entity = Entity(layer="MESH", service=service, instance=instance, process=name)
     return Process(pid=pid, start_ticks=1, entity=entity, detect_type=DetectType.VM)
 
 
@@ -140,6 +143,41 @@ async def test_polls_ask_after_the_newest_and_now_and_then_for_all() -> None:
     assert [5] * (ASK_ALL_EVERY - 1) + [0, 5] == [
         work.next_since_ms() for _ in range(ASK_ALL_EVERY + 1)
     ]
+
+
+async def test_a_task_of_a_service_is_joined_by_new_instances_of_it() -> None:
+    """Before the backend says anything of them, and nobody else's instances join."""
+    first = process(1)
+    _, registry = await known(first)
+    work = Work(registry)
+    work.take([replace(order("t", "id-web"), is_whole_service=True)])
+    assert {1} == work.pids(1)
+    registry.update([process(2, "new", instance="pod-2"), process(3, "b", service="other")])
+    await registry.introduce()
+
+    assert {2} == work.pids(2)
+    assert {("shop", "pod"), ("shop", "pod-2")} == work.instances
+
+
+async def test_a_task_of_an_instance_is_joined_by_no_other() -> None:
+    """Unless the backend says so."""
+    _, registry = await known(process(1), process(2, "new", instance="pod-2"))
+    work = Work(registry)
+    work.take([order("t", "id-web")])
+
+    assert {1} == work.pids(1)
+
+
+async def test_a_new_instance_makes_the_next_poll_ask_for_everything() -> None:
+    """It may be the first here of a service whose task is older than what was seen."""
+    _, registry = await known(process(1))
+    work = Work(registry)
+    work.take([order("t", "id-web", update_ms=5)])
+    assert [0, 5, 5] == [work.next_since_ms() for _ in range(3)]
+    registry.update([process(2, "new", instance="pod-2")])
+    await registry.introduce()
+
+    assert [0, 5] == [work.next_since_ms() for _ in range(2)]
 
 
 async def test_a_process_reports_as_each_of_its_entities() -> None:

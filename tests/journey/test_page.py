@@ -228,6 +228,15 @@ def test_a_task_is_started_from_the_form(watched: Page) -> None:
     expect(tasks).to_have_count(before + 1)
 
 
+def test_a_task_may_be_about_every_pod_of_the_service(watched: Page) -> None:
+    """Chosen in the form, and said in the list."""
+    whole = watched.get_by_test_id("tasks").locator("li.running", has_text="every pod")
+    watched.get_by_test_id("new-task").click()
+    watched.get_by_test_id("whole-service").check()
+    watched.get_by_test_id("start").click()
+    expect(whole).to_have_count(1)
+
+
 RECORDED = """query ($traceId: ID!) {
   sampledEvents(traceId: $traceId) { event tags { key value } }
 }"""

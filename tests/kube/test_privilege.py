@@ -21,7 +21,7 @@ import yaml
 from bench.stage import free_port
 
 from kube.server import Server, wait_until
-from kube.town import NODE, Town, town
+from kube.town import NODE, Town, newcomer, town
 from podwire.cli import find
 from podwire.model import identity
 from podwire.wire.graphql import Refused, Unanswered, ask
@@ -182,6 +182,22 @@ def test_four_capabilities_measure(place: Place) -> None:
 
     assert f"visitor-1.{place.town.namespace}" == visitor
     assert Path(web).name.startswith("python")
+
+
+def test_a_pod_that_comes_later_joins_the_task_of_its_service(
+    place: Place, installed: Server
+) -> None:
+    """Asked for with the service's name alone; nothing else is measured."""
+    namespace = place.town.namespace
+    service = ("--service", f"web.{namespace}")
+    told = (*service, "--address", place.address)
+    create = (sys.executable, "-m", "podwire.cli", "task", "create", *told)
+    with agent(place, FOUR):
+        wait_until(lambda: place.known().get("process_known") == 2, "both processes known", 40)
+        wait_until(lambda: subprocess.run(create, check=False).returncode == 0, "a task", 40)
+        wait_until(lambda: place.known().get("process_watched") == 1, "web-1 is measured", 40)
+        with newcomer(installed, namespace, "web-2"):
+            wait_until(lambda: place.known().get("process_watched") == 2, "web-2 is, too", 10)
 
 
 def test_what_the_cluster_knows_of_a_peer_is_told(place: Place) -> None:

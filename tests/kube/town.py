@@ -93,6 +93,25 @@ def town(api_server: Server) -> Iterator[Town]:
         yield Town(namespace, pods["web"], pods["visitor"], web.pid, visitor.pid)
 
 
+@contextlib.contextmanager
+def newcomer(api_server: Server, namespace: str, name: str) -> Iterator[int]:
+    """A further pod of `web`, with one process that does nothing; its pid."""
+    container = uuid.uuid4().hex * 2
+    made = api_server.put(
+        server.pod(
+            name,
+            namespace,
+            node=NODE,
+            labels={"app": "web"},
+            containers={"app": f"containerd://{container}"},
+        )
+    )
+    path = SPELLINGS["containerd, cgroupfs"](made["metadata"]["uid"], container)
+    with group(path) as folder, process(folder, ("sleep", "infinity")) as running:
+        yield running.pid
+    api_server.delete(made)
+
+
 def _wait_listening(name: str) -> None:
     def listens() -> bool:
         shown = subprocess.run((*enter(name), "ss", "-Hltn"), capture_output=True, text=True)

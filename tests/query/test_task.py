@@ -8,14 +8,14 @@ from podwire.model.identity import process_id
 from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
 from podwire.query.answer.cause import message
-from query.asking import INSTANCE, NOW_MS, Asking
+from query.asking import INSTANCE, NOW_MS, SERVICE, Asking
 from query.test_application import CREATE, KEEP, rule
 
 LIST = """query (
   $id: ID, $trigger: EBPFProfilingTriggerType, $targets: [EBPFProfilingTargetType!]
 ) {
   queryEBPFProfilingTasks(serviceInstanceId: $id, triggerType: $trigger, targets: $targets) {
-    taskId targetType triggerType processId processName isAgentAway
+    taskId serviceInstanceId targetType triggerType processId processName isAgentAway
     continuousProfilingCauses {
       type message singleValue { threshold current } uri { uriRegex uriPath threshold current }
     }
@@ -61,6 +61,38 @@ async def test_an_instance_id_that_is_none_has_no_processes(ask: Asking) -> None
 
     result = (await ask.data(CREATE, request=request))["createEBPFNetworkProfiling"]
     assert "The instance doesn't have processes." == result["errorReason"]
+
+
+async def test_a_task_may_be_about_a_whole_service(ask: Asking) -> None:
+    """Podwire's own: no instance is named, in the list neither."""
+    request = {"serviceId": SERVICE, "samplings": []}
+
+    assert (await ask.data(CREATE, request=request))["createEBPFNetworkProfiling"]["status"]
+    (kept,) = ask.rows.kept
+    assert (SERVICE, "") == (kept.service_id, kept.instance_id)
+    (listed,) = (await ask.data(LIST, id=INSTANCE))["queryEBPFProfilingTasks"]
+    assert (kept.task_id, None, False) == (
+        listed["taskId"], listed["serviceInstanceId"], listed["isAgentAway"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"samplings": []}, "instance could not be empty"),
+        ({"serviceId": "c2hvcA==.1", "samplings": []}, "The service is not known."),
+        (
+            {"serviceId": SERVICE, "instanceId": INSTANCE},
+            "give the instanceId or the serviceId, not both",
+        ),
+    ],
+)
+async def test_a_task_is_about_one_known_thing(
+    ask: Asking, request_: dict[str, object], reason: str
+) -> None:
+    """An instance or a service that exists, and not both."""
+    result = (await ask.data(CREATE, request=request_))["createEBPFNetworkProfiling"]
+    assert reason == result["errorReason"]
 
 
 async def test_two_tasks_in_one_millisecond_are_two(ask: Asking) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from podwire.model.identity import entity_instance_id
+from podwire.model.identity import entity_instance_id, instance_id, service_id
 from podwire.model.metric import Partial, Relation, Side
 from podwire.model.policy import Monitor
 from podwire.model.process import DetectType, Entity, ProcessRecord, Sighting
@@ -204,6 +204,49 @@ async def test_a_task_goes_to_the_agent_whose_processes_live(store: Store, follo
     assert [] == await handed(store, task_id, name, follows=follows, now_ms=NOW_MS + 46_000)
     await store.keep_alive([record(name, NOW_MS + 600_000, agent_id=name)])
     assert [] == await handed(store, task_id, name, follows=follows, now_ms=NOW_MS + 601_000)
+
+
+async def whole(store: Store, name: str, *instances: str) -> str:
+    """A task of a service with these instances, each with one process of the agent `name`."""
+    for instance in instances:
+        await beat(store, name, instance)
+    service = service_id(name)
+    await store.write_task(replace(task(name), service_id=service, instance_id=""))
+    return f"task-{name}"
+
+
+async def beat(store: Store, name: str, instance: str) -> None:
+    """A process of an instance of the service `name` lives, on the node of the agent `name`."""
+    entity = Entity(layer="MESH", service=name, instance=instance, process="p")
+    made = replace(record(name, NOW_MS, agent_id=name), entity=entity, process_id=f"p-{instance}")
+    await store.keep_alive([made])
+
+
+async def test_a_task_of_a_service_goes_to_all_its_instances(store: Store) -> None:
+    """In one order to an agent that follows it, in one for each instance to a Rover."""
+    task_id = await whole(store, "all-of-it", "a-1", "a-2")
+
+    assert [("p-a-1", "p-a-2")] == await handed(store, task_id, "all-of-it", follows=True)
+    assert [("p-a-1",), ("p-a-2",)] == await handed(store, task_id, "all-of-it")
+
+
+async def test_a_rover_is_told_of_an_instance_that_comes_later(store: Store) -> None:
+    """As a run of its own; the first one goes on as it is."""
+    task_id = await whole(store, "grown", "g-1")
+    await handed(store, task_id, "grown")
+    await beat(store, "grown", "g-2")
+
+    asked = {"since_ms": NOW_MS, "now_ms": NOW_MS + 9000}
+    assert [("p-g-2",)] == await handed(store, task_id, "grown", **asked)
+
+
+async def test_a_task_of_a_service_is_listed_with_each_instance(store: Store) -> None:
+    """Of that service, and of no other one."""
+    task_id = await whole(store, "listed", "l-1")
+    await whole(store, "not-listed", "n-1")
+    instance = instance_id(service_id("listed"), "l-1")
+
+    assert [task_id] == [each.task_id for each in await store.tasks(instance_id=instance)]
 
 
 async def test_an_agent_that_restarted_is_told_again(store: Store) -> None:

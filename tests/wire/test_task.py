@@ -79,6 +79,24 @@ def test_a_task_survives_the_wire() -> None:
     assert (TASK, ("p1", "p2")) == (order.task, order.process_ids)
 
 
+@pytest.mark.parametrize("rules", [(), (RULE,)])
+def test_only_our_agents_hear_that_a_task_is_about_a_whole_service(
+    rules: tuple[SamplingRule, ...],
+) -> None:
+    """With and without rules; a Rover is told of processes and of nothing else."""
+    told = {
+        (instance, is_ours): order_of(
+            task_command(replace(TASK, instance_id=instance, rules=rules), ["p"], is_ours=is_ours)
+        )
+        for instance in ("", "i")
+        for is_ours in (True, False)
+    }
+
+    whole = [key for key, order in told.items() if order and order.is_whole_service]
+    assert [("", True)] == whole
+    assert [rules] * 4 == [order.task.rules for order in told.values() if order]
+
+
 @pytest.mark.parametrize("broken", ["TaskId", "TaskStartTime", "ExtensionConfigJSON"])
 def test_a_missing_argument_is_malformed(broken: str) -> None:
     """The message names it."""
@@ -89,7 +107,7 @@ def test_a_missing_argument_is_malformed(broken: str) -> None:
         order_of(command_pb2.Command(command=command.command, args=kept))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"NetworkSamplings": [5]}'])
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"NetworkSamplings": [5]}', '{"Podwire": 5}'])
 def test_an_unreadable_extension_is_malformed(text: str) -> None:
     """Never an exception of another kind, whatever the text."""
     command = task_command(TASK, ["p"])

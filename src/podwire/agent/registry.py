@@ -112,6 +112,11 @@ class Registry:
         wanted = set(process_ids)
         return {named.of for named in self._named.values() if named.process_id in wanted}
 
+    @property
+    def instances(self) -> frozenset[tuple[str, str]]:
+        """The (service, instance) pair of every registered process."""
+        return frozenset(map(_instance, self._named.values()))
+
     def pids_of(self, instances: set[tuple[str, str]]) -> set[int]:
         """Every registered pid of these instances: workers of one name included."""
         return {process.pid for process, named in self._named.items() if named.of in instances}

@@ -2,7 +2,8 @@
 The tasks this agent runs, and so the processes it measures.
 
 In: orders from polls.  Out: the set of pids to watch, now.
-A task follows its instance: processes that appear while it runs are measured too.
+A task follows its instance, or its whole service: processes and pods that appear while it runs are
+measured too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,16 +30,21 @@ class Work:
         self._runs: dict[str, _Run] = {}
         self._latest_update_ms = 0
         self._polls = 0
+        self._instances = frozenset[tuple[str, str]]()
 
     def next_since_ms(self) -> int:
         """
         What the next poll asks after: the newest update seen, and each tenth time everything.
 
         A task is not handed out while its processes are away; when they come back, its update may
-        be older than what this agent has seen of another one.
+        be older than what this agent has seen of another one. So everything is asked for, too,
+        once an instance has come that was not here before: the first of a service, for one.
         """
         self._polls += 1
-        return 0 if self._polls % ASK_ALL_EVERY == 0 else self._latest_update_ms
+        here, before = self._registry.instances, self._instances
+        self._instances = here
+        is_whole = self._polls % ASK_ALL_EVERY == 0 or not here <= before
+        return 0 if is_whole else self._latest_update_ms
 
     def take(self, orders: Iterable[Order]) -> None:
         """Take over what a poll brought."""
@@ -79,8 +85,11 @@ class Work:
         return frozenset(pair for run in self._runs.values() for pair in run.instances)
 
     def _resolved(self, run: _Run) -> _Run:
-        found = self._registry.instances_of(run.order.process_ids)
-        return replace(run, instances=run.instances | found)
+        found = run.instances | self._registry.instances_of(run.order.process_ids)
+        if run.order.is_whole_service:
+            services = {service for service, _ in found}
+            found |= {each for each in self._registry.instances if each[0] in services}
+        return replace(run, instances=found) if found != run.instances else run
 
     @property
     def task_ids(self) -> tuple[str, ...]:

@@ -34,10 +34,15 @@ def _minute(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H%M", time.gmtime(seconds))
 
 
-def instance(address: str, service: str, name: str, duration: Mapping[str, str]) -> str:
-    """The id of an instance; `Refused` names what exists when it does not."""
-    _exists("service", service, ask(address, SERVICES)["listServices"])
-    identity = service_id(service)
+def service(address: str, name: str) -> str:
+    """The id of a service; `Refused` names what exists when it does not."""
+    _exists("service", name, ask(address, SERVICES)["listServices"])
+    return service_id(name)
+
+
+def instance(address: str, of: str, name: str, duration: Mapping[str, str]) -> str:
+    """The id of an instance of a service; `Refused` names what exists when it does not."""
+    identity = service(address, of)
     there = ask(address, INSTANCES, {"duration": dict(duration), "serviceId": identity})
     _exists("instance", name, there["listInstances"])
     return instance_id(identity, name)

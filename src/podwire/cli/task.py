@@ -29,11 +29,11 @@ query ($serviceId: ID, $instanceId: ID) {
   ) { taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration isAgentAway }
 }
 """
+EVERY = "(every)"
 FOREIGN_LIST = LIST.replace("isAgentAway", "")
 """For a backend that is not ours."""
 
 Service = Annotated[str, typer.Option(help="Name of the service, e.g. shop.demo.")]
-Instance = Annotated[str, typer.Option(help="Name of the instance: the pod.")]
 
 
 class SamplingError(ValueError):
@@ -43,7 +43,10 @@ class SamplingError(ValueError):
 @app.command()
 def create(
     service: Service,
-    instance: Instance,
+    instance: Annotated[
+        str | None,
+        typer.Option(help="Name of the instance: the pod. Without one, every instance is watched."),
+    ] = None,
     sampling_config: Annotated[
         Path | None,
         typer.Option(
@@ -64,11 +67,14 @@ def create(
     address: Address = ADDRESS,
     output: Format = Output.TABLE,
 ) -> None:
-    """Watch one instance for ten minutes; `keep` makes it longer."""
+    """
+    Watch one instance, or a service with all its pods, for ten minutes; `keep` makes it longer.
+
+    Pods of the service that come while the task runs are watched too.
+    """
     with exit_codes(SamplingError):
         rules = _rules(sampling_config, uri, min_duration_ms, when_4xx=when_4xx, when_5xx=when_5xx)
-        identity = find.instance(address, service, instance, find.window(address, 30))
-        request: dict[str, Any] = {"instanceId": identity, "samplings": rules}
+        request: dict[str, Any] = {"samplings": rules, **_watched(address, service, instance)}
         if without_trace_context:
             request["requireTraceContext"] = False
         if no_redaction:
@@ -76,8 +82,16 @@ def create(
         answer = ask(address, CREATE, {"request": request})["createEBPFNetworkProfiling"]
         if not answer["status"]:
             raise Refused(answer["errorReason"])
-        row = {"task": answer["id"], "service": service, "instance": instance}
+        row = {"task": answer["id"], "service": service, "instance": instance or EVERY}
         show([row], output, columns=("task", "service", "instance"), empty="")
+
+
+def _watched(address: str, service: str, instance: str | None) -> dict[str, str]:
+    """What a task is about, by id; only podwire's own backends know the second form."""
+    if instance:
+        duration = find.window(address, 30)
+        return {"instanceId": find.instance(address, service, instance, duration)}
+    return {"serviceId": find.service(address, service)}
 
 
 @app.command()
@@ -126,7 +140,7 @@ def _row(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "task": task["taskId"],
         "service": task["serviceName"],
-        "instance": task["serviceInstanceName"],
+        "instance": task["serviceInstanceName"] or EVERY,
         "started": time.strftime("%F %T", time.localtime(task["taskStartTime"] / 1000)),
         "left_s": left_s,
         "state": _state(task, left_s),

@@ -67,6 +67,16 @@ def split_instance_id(identity: str) -> tuple[str, str]:
     return service, _decode(encoded)
 
 
+def owner_of(instance: str) -> str:
+    """
+    The service id at the start of an instance id, which is not checked.
+
+    >>> owner_of("c2VydmljZQ==.1_dGVzdC1pbnN0YW5jZQ==")
+    'c2VydmljZQ==.1'
+    """
+    return instance.partition("_")[0]
+
+
 def split_endpoint_id(identity: str) -> tuple[str, str]:
     """The service id and the endpoint's plain name; ValueError for anything else."""
     return split_instance_id(identity)

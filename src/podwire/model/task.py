@@ -78,11 +78,13 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkTask:
-    """Watch one service instance from `start_ms` on for `duration_s` seconds."""
+    """Watch one service instance, or a whole service, for `duration_s` seconds from `start_ms`."""
 
     task_id: str
     service_id: str
     instance_id: str
+    """Empty for a whole service: every instance of it, those that come later included."""
+
     start_ms: int
     duration_s: int
     update_ms: int

@@ -5,9 +5,10 @@ In: creations and extensions.  Out: tasks, each merged from all its rows; who is
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
+from podwire.model.identity import owner_of
 from podwire.model.policy import Monitor
 from podwire.model.task import Cause, NetworkTask, Target, Triggered
 from podwire.storage import hand_out, process
@@ -20,7 +21,8 @@ SELECT task_id, any(service_id) AS service, any(instance_id) AS instance, any(st
        any(target) AS looks_at, any(process), any(causes)
 FROM task
 WHERE ({service:String} = '' OR service_id = {service:String})
-  AND ({instance:String} = '' OR instance_id = {instance:String})
+  AND ({instance:String} = '' OR instance_id = {instance:String}
+       OR (instance_id = '' AND service_id = {owner:String}))
   AND ({task:String} = '' OR task_id = {task:String})
 GROUP BY task_id
 HAVING updated > {since:Int64} AND start + duration * 1000 > {ends_after:Int64}
@@ -57,10 +59,11 @@ async def tasks(
     since_ms: int = -1,
     ends_after_ms: int = -1,
 ) -> list[NetworkTask]:
-    """Tasks, the newest first."""
+    """Tasks, the newest first; those of an instance's whole service are the instance's too."""
     parameters = {
         "service": service,
         "instance": instance,
+        "owner": owner_of(instance),
         "task": task,
         "since": since_ms,
         "ends_after": ends_after_ms,
@@ -82,23 +85,31 @@ async def hand_out_to(
     if not (running and agent_id):
         return []
     live = await process.live_of_agent(engine, agent_id, live_since_ms)
-    mine = [each for each in running if each.instance_id in live]
+    mine = [(each, found) for each in running if (found := _live_of(each, live))]
     if follows_instance:
-        return [(each, live[each.instance_id]) for each in mine if each.update_ms > since_ms]
-    handed = await hand_out.handed(engine, agent_id, [each.task_id for each in mine])
+        return [
+            (each, [process for processes in found for process in processes])
+            for each, found in mine
+            if each.update_ms > since_ms
+        ]
+    handed = await hand_out.handed(engine, agent_id, [each.task_id for each, _ in mine])
     told = [
         (each, run)
-        for each in mine
+        for each, found in mine
+        for processes in found
         for run in hand_out.to_tell(
-            each,
-            live[each.instance_id],
-            handed.get(each.task_id, ()),
-            since_ms=since_ms,
-            now_ms=now_ms,
+            each, processes, handed.get(each.task_id, ()), since_ms=since_ms, now_ms=now_ms
         )
     ]
     await hand_out.write(engine, agent_id, [run for _, run in told])
     return [(replace(each, update_ms=run.update_ms), run.process_ids) for each, run in told]
+
+
+def _live_of(task: NetworkTask, live: Mapping[str, Sequence[str]]) -> list[Sequence[str]]:
+    """The live processes that a task is about, of each instance apart: a run is of one."""
+    if task.instance_id:
+        return [live[task.instance_id]] if task.instance_id in live else []
+    return [live[each] for each in sorted(live) if owner_of(each) == task.service_id]
 
 
 def _task(row: Row) -> NetworkTask:

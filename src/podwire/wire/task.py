@@ -25,6 +25,8 @@ class Order:
 
     task: NetworkTask
     process_ids: tuple[str, ...]
+    is_whole_service: bool = False
+    """Whether the task is about every instance of the services that these processes are of."""
 
 
 def task_command(
@@ -32,6 +34,7 @@ def task_command(
 ) -> command_pb2.Command:
     """The command that makes an agent run the task; only one of ours is told of our options."""
     options = task.options if is_ours else None
+    whole = is_ours and not task.instance_id
     arguments = {
         "TaskId": task.task_id,
         "ProcessId": ",".join(process_ids),
@@ -39,7 +42,7 @@ def task_command(
         "TriggerType": "FIXED_TIME",
         "TargetType": "NETWORK",
         "TaskStartTime": str(task.start_ms),
-        "ExtensionConfigJSON": extension_text(task.rules, options),
+        "ExtensionConfigJSON": extension_text(task.rules, options, whole=whole),
         "FixedTriggerDuration": str(task.duration_s),
     }
     pairs = [common_pb2.KeyStringValuePair(key=k, value=v) for k, v in arguments.items()]
@@ -67,7 +70,8 @@ def order_of(command: command_pb2.Command) -> Order | None:
             rules=rules_of(arguments["ExtensionConfigJSON"]),
             options=options_of(arguments["ExtensionConfigJSON"]),
         )
-        return Order(task, tuple(arguments["ProcessId"].split(",")))
+        whole = _ours(arguments["ExtensionConfigJSON"]).get("WholeService") is True
+        return Order(task, tuple(arguments["ProcessId"].split(",")), is_whole_service=whole)
     except KeyError as error:
         raise Malformed(f"command {COMMAND} lacks the argument {error}") from error
     except ValueError as error:
@@ -78,23 +82,24 @@ FOREIGN = SamplingOptions(samples_per_report=10)
 """What a task of another backend means by saying nothing."""
 
 
-def extension_text(rules: Sequence[SamplingRule], options: SamplingOptions | None = None) -> str:
-    """The sampling rules as JSON, absent values left out; `null` when there are none."""
-    if not rules:
-        return "null"
-    config: dict[str, Any] = {"NetworkSamplings": [_rule_json(rule) for rule in rules]}
-    if options:
-        config["Podwire"] = {
+def extension_text(
+    rules: Sequence[SamplingRule], options: SamplingOptions | None = None, *, whole: bool = False
+) -> str:
+    """The sampling rules as JSON, absent values left out; `null` when there is nothing to say."""
+    ours: dict[str, Any] = {"WholeService": True} if whole else {}
+    if options and rules:
+        ours |= {
             "RequireTraceContext": options.require_trace_context,
             "Redact": options.redact,
             "SamplesPerReport": options.samples_per_report,
         }
-    return json.dumps(config)
+    config: dict[str, Any] = {"NetworkSamplings": list(map(_rule_json, rules))} if rules else {}
+    return json.dumps(config | ({"Podwire": ours} if ours else {}) or None)
 
 
 def options_of(text: str) -> SamplingOptions:
     """Our options in an `ExtensionConfigJSON`; ValueError when they have not their shape."""
-    ours = (json.loads(text) or {}).get("Podwire") or {}
+    ours = _ours(text)
     try:
         return SamplingOptions(
             require_trace_context=bool(ours.get("RequireTraceContext", True)),
@@ -103,6 +108,15 @@ def options_of(text: str) -> SamplingOptions:
         )
     except (AttributeError, TypeError) as error:
         raise ValueError("ExtensionConfigJSON does not have the shape of options") from error
+
+
+def _ours(text: str) -> Mapping[str, Any]:
+    """What an `ExtensionConfigJSON` says to us alone; ValueError when it is not an object."""
+    config = json.loads(text) or {}
+    ours = config.get("Podwire") if isinstance(config, dict) else config
+    if not isinstance(ours or {}, dict):
+        raise ValueError("ExtensionConfigJSON does not have the shape of options")
+    return ours or {}
 
 
 def _rule_json(rule: SamplingRule) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 import type { Process, Topology } from "../model/graph";
 import type { Answers } from "../model/headline";
 import type { ExpressionAnswer } from "../model/series";
-import type { SamplingRule, Task } from "../model/task";
+import type { SamplingRule, Task, Watched } from "../model/task";
 import type { Duration } from "../model/time";
 import { buildBatch, faultsOf, readBatch, type Wanted } from "./batch";
 import type { Ask } from "./graphql";
@@ -83,11 +83,12 @@ export async function runExpressions(
   return { answers: readBatch(wanted, data), faults: faultsOf(wanted, data) };
 }
 
-export async function createTask(ask: Ask, podId: string, samplings: SamplingRule[]) {
+/** `watched` is one pod, or a service with every pod that it has and will have. */
+export async function createTask(ask: Ask, watched: Watched, samplings: SamplingRule[]) {
   const mutation = `mutation Create($request: EBPFProfilingNetworkTaskRequest!) {
     result: createEBPFNetworkProfiling(request: $request) { status errorReason id }
   }`;
-  const request = { instanceId: podId, samplings };
+  const request = { ...watched, samplings };
   return (await ask<{ result: Verdict & { id: string | null } }>(mutation, { request })).result;
 }
 

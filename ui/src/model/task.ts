@@ -4,8 +4,12 @@
  * In: the answer of `queryEBPFProfilingTasks`; what was typed.  Out: what is running, the request.
  */
 
+/** What a task is about, by id. */
+export type Watched = { instanceId: string } | { serviceId: string };
+
 export interface Task {
   taskId: string;
+  /** Null when the task is about every pod of the service. */
   serviceInstanceId: string | null;
   taskStartTime: number;
   /** Seconds. */

@@ -37,6 +37,7 @@ AWAY_AFTER_MS = 45_000
 MOST_SAMPLES = 10_000
 
 NO_PROCESSES = "The instance doesn't have processes."
+NO_SERVICE = "The service is not known."
 
 
 class Refused(ValueError):
@@ -47,16 +48,16 @@ class Refused(ValueError):
 async def create(_: object, info: Info, request: Mapping[str, Any]) -> dict[str, Any]:
     context = context_of(info)
     try:
-        service = await _service_of(info, request["instanceId"])
+        service, instance = await _watched(info, request)
         rules = tuple(sampling_rules(request.get("samplings") or ()))
         options = sampling_options(request)
     except Refused as error:
         return {"status": False, "errorReason": str(error)}
     now_ms = context.now_ms()
     task = NetworkTask(
-        task_id=task_id(service, request["instanceId"], now_ms),
+        task_id=task_id(service, instance, now_ms),
         service_id=service,
-        instance_id=request["instanceId"],
+        instance_id=instance,
         start_ms=now_ms,
         duration_s=DURATION_S,
         update_ms=now_ms,
@@ -67,9 +68,26 @@ async def create(_: object, info: Info, request: Mapping[str, Any]) -> dict[str,
     return {"status": True, "id": task.task_id}
 
 
-async def _service_of(info: Info, instance: str) -> str:
+async def _watched(info: Info, request: Mapping[str, Any]) -> tuple[str, str]:
+    """The service to watch, and the instance of it; the empty text for all of them."""
+    instance, service = request.get("instanceId") or "", request.get("serviceId") or ""
+    if instance and service:
+        raise Refused("give the instanceId or the serviceId, not both")
+    if service:
+        return await _whole(info, service), ""
     if not instance:
         raise Refused("instance could not be empty")
+    return await _service_of(info, instance), instance
+
+
+async def _whole(info: Info, service: str) -> str:
+    """The service, which may have no process just now, but must be known."""
+    if all(each.service_id != service for each in await source_of(info).services()):
+        raise Refused(NO_SERVICE)
+    return service
+
+
+async def _service_of(info: Info, instance: str) -> str:
     try:
         service, _ = split_instance_id(instance)
     except ValueError as error:
@@ -203,23 +221,37 @@ def _ran_in(task: NetworkTask, duration: Mapping[str, Any]) -> bool:
 
 async def _shapes(info: Info, tasks: Sequence[NetworkTask]) -> list[dict[str, Any]]:
     now_ms = context_of(info).now_ms()
-    running = sorted({each.instance_id for each in tasks if each.end_ms > now_ms})
-    pings = await source_of(info).last_pings(running) if running else {}
-    away = {each for each in running if pings.get(each, 0) < now_ms - AWAY_AFTER_MS}
-    return [
-        _shape(each) | {"isAgentAway": each.end_ms > now_ms and each.instance_id in away}
+    running = [each for each in tasks if each.end_ms > now_ms]
+    heard_ms = await _last_heard(info, running)
+    away = {each.task_id for each in running if heard_ms[each.task_id] < now_ms - AWAY_AFTER_MS}
+    return [_shape(each) | {"isAgentAway": each.task_id in away} for each in tasks]
+
+
+async def _last_heard(info: Info, tasks: Sequence[NetworkTask]) -> dict[str, int]:
+    """When an agent last spoke of any instance of each task."""
+    source = source_of(info)
+    instances = {
+        each.task_id: [each.instance_id]
+        if each.instance_id
+        else [found.instance_id for found in await source.instances(each.service_id)]
         for each in tasks
-    ]
+    }
+    wanted = sorted({each for found in instances.values() for each in found})
+    pings = await source.last_pings(wanted) if wanted else {}
+    return {
+        task: max((pings.get(each, 0) for each in found), default=0)
+        for task, found in instances.items()
+    }
 
 
 def _shape(task: NetworkTask) -> dict[str, Any]:
-    _, instance_name = split_instance_id(task.instance_id)
-    shape = {
+    instance = split_instance_id(task.instance_id)[1] if task.instance_id else None
+    shape: dict[str, Any] = {
         "taskId": task.task_id,
         "serviceId": task.service_id,
         "serviceName": split_service_id(task.service_id)[0],
-        "serviceInstanceId": task.instance_id,
-        "serviceInstanceName": instance_name,
+        "serviceInstanceId": task.instance_id or None,
+        "serviceInstanceName": instance,
         "processLabels": [],
         "taskStartTime": task.start_ms,
         "triggerType": _trigger(task),
