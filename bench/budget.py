@@ -9,6 +9,10 @@ from pathlib import Path
 from podwire.capture.hooks import HOOKS, Programs
 from podwire.capture.library import ffi, library, text
 from podwire.capture.size import LEAST_BYTES, MB, MOST_BYTES, SHARE
+from podwire.capture.tls.attach import Probes
+
+NO_MAP = -1
+"""The object keeps maps of its own."""
 
 PAGE = Path(__file__).parents[1] / "bpf" / "BUDGET.md"
 
@@ -35,6 +39,17 @@ def sizes() -> dict[str, int]:
         count = int(library().bpf_program__insn_cnt(program))
         found[text(library().bpf_program__name(program))] = count
     programs.close()
+    return found | plaintext_sizes()
+
+
+def plaintext_sizes() -> dict[str, int]:
+    """The same of the programs that hang in TLS libraries."""
+    probes = Probes(lambda _: NO_MAP, {})
+    found = {
+        name: int(library().bpf_program__insn_cnt(program))
+        for name, program in probes.programs.items()
+    }
+    probes.close()
     return found
 
 

@@ -77,7 +77,11 @@ struct call {
 	u32 slot; /* of the flow of a socket that is being closed: its state may be gone afterwards */
 	u8 kind;
 	u8 is_entered; /* between a call's start and its end */
-	u8 padding[2];
+	u8 is_in_tls;  /* a TLS library of the thread is at work; what follows is of its call */
+	s8 last;       /* what the last transfer came to: bytes, the end (0), or an error */
+	u64 tls_sk;    /* the socket that the library used, */
+	u8 is_torn;    /* or several */
+	u8 padding[7];
 };
 
 /* Beside each thread of a watched process: the call it is in. */

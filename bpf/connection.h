@@ -69,7 +69,12 @@ struct connection {
 	u8 has_pipelined;
 	u8 is_ended;	 /* our FIN was queued */
 	u8 is_sequenced; /* its sequence numbers are known from their beginning */
-	u8 padding[5];
+	u8 is_readable;	 /* TLS, and its plaintext is seen: messages are of that */
+	u8 is_tls_told;	 /* it is counted among its flow's TLS connections */
+	u8 padding[3];
+	u64 since_ns; /* when it was first seen */
+	u64 session;  /* what a TLS library that uses it calls it in its process, or 0 */
+	u32 session_pid;
 	u32 total_retrans;	   /* of them, so many are counted */
 	u32 handshake_retransmits; /* not counted yet, like what follows */
 	u32 drops;
@@ -420,6 +425,7 @@ apart struct connection *new_connection(u64 sk, u32 pid)
 	}
 	connection->key.pid = pid;
 	connection->opener = pid;
+	connection->since_ns = bpf_ktime_get_ns();
 	read_ends((struct sock *)sk, connection);
 	return connection;
 }

@@ -79,6 +79,8 @@ struct flow {
 	u64 drops;
 	u64 resets_sent;
 	u64 resets_received;
+	u64 tls_connections;
+	u64 tls_readable; /* of them, those whose plaintext was seen */
 	struct facts facts;
 };
 

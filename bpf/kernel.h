@@ -6,7 +6,7 @@
 
 #define SEC(name) __attribute__((section(name), used))
 #define inline_always static inline __attribute__((always_inline))
-#define apart static __attribute__((noinline))
+#define apart static __attribute__((noinline, unused))
 /* Verified once, by itself; weak, so that the compiler keeps checks of what it returns. */
 #define global __attribute__((noinline, weak))
 
@@ -44,6 +44,7 @@ static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, 
 					   u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
+static u64 (*const bpf_get_attach_cookie)(void *context) = (void *)174;
 static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flags) = (void *)181;
 
 /* Copy a field of a kernel structure wherever it lies on this kernel; 0 on success. */

@@ -22,6 +22,10 @@ enum loss {
 	LOSS_HTTP_UNPAIRED,   /* a response without a request that was seen */
 	LOSS_HTTP_FORGOTTEN,  /* a request whose response cannot be told any more */
 	LOSS_HTTP_PIPELINED,  /* more requests waiting on one connection than are remembered */
+	LOSS_TLS_UNPLACED,    /* a TLS library's call whose socket is not proven: its plaintext is lost */
+	LOSS_TLS_TORN,	      /* a TLS library's call that used more than one socket: the same */
+	LOSS_TLS_NESTED,      /* a TLS library's call inside another session's: the same */
+	LOSS_SESSIONS_FULL,   /* a TLS session that the map has no room for */
 	LOSS_REASONS,
 };
 
@@ -35,6 +39,9 @@ enum tally {
 	TALLY_BYTES_CROSSED, /* by the sequence numbers of sockets that ended */
 	TALLY_BYTES_CALLED,  /* of them, by their calls */
 	TALLY_BYTES_UNCALLED, /* of them, the rest: io_uring, 32-bit calls, others */
+	TALLY_PLAINTEXT_CALLED, /* calls of TLS libraries that moved bytes */
+	TALLY_PLAINTEXT_FOLLOWED, /* of them, those whose socket was proven */
+	TALLY_PLAINTEXT_LOST, /* of them, the rest: tls_unplaced, tls_torn, tls_nested */
 	TALLIES,
 };
 

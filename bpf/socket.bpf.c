@@ -9,6 +9,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+#include "session.h"
 #include "state.h"
 #include "transfer.h"
 

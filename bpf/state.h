@@ -197,6 +197,7 @@ int destroy(u64 *context)
 	if (flow)
 		add(flow->holders, -1);
 	forget_ends(sk, connection);
+	forget_session(sk, connection);
 	give_back_socket(connection->opener);
 	bpf_map_delete_elem(&connections, &sk);
 	return 0;

@@ -126,11 +126,14 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	if (!connection->is_classified)
 		classify(connection, work);
 	work->key = connection->key;
-	follow_http(connection, work);
+	if (!connection->key.tls)
+		follow_http(connection, work);
 	if (!connection->is_classified) {
-		if (connection->messages[work->direction & 1].state == MESSAGE_TOKEN)
+		if (!connection->key.tls &&
+		    connection->messages[work->direction & 1].state == MESSAGE_TOKEN)
 			connection->key.protocol = PROTOCOL_HTTP1; /* so far it reads like it */
 		settle(connection);
+		tell_tls(connection);
 	}
 	work->key.protocol = connection->key.protocol;
 	add(connection->called[work->direction & 1], bytes);
@@ -148,6 +151,8 @@ inline_always void end_reading(struct call *call, struct connection *connection)
 	u32 which = WORK_OF_CALLS;
 	struct work *work = bpf_map_lookup_elem(&works, &which);
 
+	if (connection->is_readable)
+		return; /* its library may hold plaintext back */
 	if (work && FIELD(struct sock, call->sk, sk_shutdown) & RCV_SHUTDOWN)
 		end_stream(connection, work, call->start_ns, INGRESS);
 }
@@ -166,6 +171,16 @@ apart struct connection *meet(u64 sk, u32 pid)
 	return connection;
 }
 
+/* Inside a call of a TLS library: this is the socket that it uses. */
+inline_always void note_socket(struct call *call, struct connection *connection)
+{
+	if (call->tls_sk && call->tls_sk != call->sk)
+		call->is_torn = 1;
+	call->tls_sk = call->sk;
+	if (!connection->is_classified)
+		connection->key.tls = 1; /* met in the middle, perhaps in the middle of a record */
+}
+
 inline_always void end_transfer(struct call *call, struct task_struct *task, struct pt_regs *regs,
 				s64 result)
 {
@@ -174,6 +189,7 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 	struct connection *connection;
 	struct work *work;
 
+	call->last = result < 0 ? -1 : !!result;
 	if (result < 0)
 		return;
 	flags = flags_of(regs, FIELD(struct pt_regs, regs, orig_ax));
@@ -184,6 +200,8 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 		connection = result ? meet(sk, task->tgid) : 0;
 	if (!connection)
 		return;
+	if (call->is_in_tls)
+		note_socket(call, connection);
 	if (!result) {
 		if (call->kind & IS_READ)
 			end_reading(call, connection);

@@ -23,7 +23,7 @@ from podwire.agent.fact import (
 from podwire.agent.named import Named
 from podwire.agent.peer import Peer, peer_of
 from podwire.model import bounds
-from podwire.model.flow import OPERATIONS, Flow, Http, Listener, Operation, Protocol, Role
+from podwire.model.flow import OPERATIONS, Flow, Http, Listener, Operation, Protocol, Role, Tls
 from podwire.model.meter import Collection, Histogram, Meter, Single
 
 PREFIX = "rover_net_p"
@@ -128,6 +128,7 @@ def _sum(left: Flow, right: Flow) -> Flow:
         sum_facts(left.tcp, right.tcp),
         sum_counts(left.failures, right.failures),
         sum_counts(left.drops, right.drops),
+        Tls(left.tls.connections + right.tls.connections, left.tls.readable + right.tls.readable),
     )
 
 

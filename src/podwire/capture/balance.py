@@ -24,7 +24,7 @@ class Law:
 
 def laws(tallies: Mapping[str, int]) -> tuple[Law, ...]:
     """
-    The laws of requests and of bytes.
+    The laws of requests, of bytes, and of what TLS libraries' calls moved in clear.
 
     >>> laws({"requests_begun": 2, "requests_answered": 1, "requests_underway": 1})[0].holds
     True
@@ -36,6 +36,11 @@ def laws(tallies: Mapping[str, int]) -> tuple[Law, ...]:
             "bytes of ended connections",
             tallies.get("bytes_crossed", 0),
             _sum(tallies, "bytes", ("called", "uncalled")),
+        ),
+        Law(
+            "calls of TLS libraries",
+            tallies.get("plaintext_called", 0),
+            _sum(tallies, "plaintext", ("followed", "lost")),
         ),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role, Tcp
+from podwire.model.flow import Flow, FlowKey, Http, Operation, Peer, Protocol, Role, Tcp, Tls
 
 TIMED = ("write", "read", "rtt", "connect", "close")
 COUNTED = {"retransmit": "retransmits", "drop": "drops"}
@@ -48,12 +48,20 @@ def flow(row: Any, gained: Any, reasons: Reasons, tick_ns: int) -> Flow:
         _tcp(gained, tick_ns),
         reasons.failures,
         reasons.drops,
+        Tls(int(gained["tls_connections"]), int(gained["tls_readable"])),
     )
 
 
 def is_empty(flow: Flow) -> bool:
     """Whether nothing of a flow is worth telling."""
-    said = (flow.operations, flow.http, flow.failures, flow.drops, flow.tcp != Tcp())
+    said = (
+        flow.operations,
+        flow.http,
+        flow.failures,
+        flow.drops,
+        flow.tcp != Tcp(),
+        flow.tls != Tls(),
+    )
     return not any(said)
 
 

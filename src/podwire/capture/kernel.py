@@ -25,13 +25,15 @@ from podwire.capture.hooks import (
     stand,
 )
 from podwire.capture.layout import Layouts
-from podwire.capture.library import Unavailable, checked, ffi, library
+from podwire.capture.library import Unavailable, checked, library, raw_btf
 from podwire.capture.probe import may_load
 from podwire.capture.reason import Tally
 from podwire.capture.recorder import Recorder
-from podwire.capture.size import fit, node_sizes, turn
+from podwire.capture.size import fit, limits, node_sizes, turn
 from podwire.capture.slots import Slots
 from podwire.capture.table import Table, read_cpus, read_each_cpu
+from podwire.capture.tls.attach import Probes
+from podwire.capture.tls.follow import Follower, Means
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow, Listener
 
@@ -62,9 +64,16 @@ def check_system() -> None:
 class Kernel:
     """The flow source of this host. Raises `Unavailable` when it cannot be one."""
 
-    def __init__(self, touch: Touch = leave_as_is, knobs: Knobs = NO_KNOBS) -> None:
+    def __init__(
+        self,
+        touch: Touch = leave_as_is,
+        knobs: Knobs = NO_KNOBS,
+        *,
+        means: Means | None = None,
+    ) -> None:
         check_system()
         self._knobs = knobs
+        self._means = means or Means()
         self._program: _Program | None = None
         self._lost: Counter[str] = Counter()
         self._touch = touch
@@ -81,9 +90,14 @@ class Kernel:
             self.close()
             return
         if self._program is None:
-            self._program = _Program(self.standings, self._touch, self._knobs)
+            self._program = _Program(self.standings, self._means, self._touch, self._knobs)
             self.standings = self._program.attach()
         self._program.watch(pids)
+
+    @property
+    def tls(self) -> Follower | None:
+        """Who probes the TLS libraries of watched processes, while there are any."""
+        return self._program.tls if self._program else None
 
     def drain(self) -> Sequence[Flow]:
         return self._program.drain() if self._program else ()
@@ -126,14 +140,18 @@ class _Program:
     """The object, loaded: its maps, and its programs once somebody is watched."""
 
     def __init__(
-        self, standings: Sequence[Standing], touch: Touch = leave_as_is, knobs: Knobs = NO_KNOBS
+        self,
+        standings: Sequence[Standing],
+        means: Means,
+        touch: Touch = leave_as_is,
+        knobs: Knobs = NO_KNOBS,
     ) -> None:
         self._standings = standings
         self._knobs = knobs
         rungs = {each.hook.program: each.rung for each in standings if each.rung}
         self._programs = Programs(rungs, touch, fit=self._fit)
         self._object = self._programs.object
-        layouts = self._layouts = Layouts(_raw_btf(self._object))
+        layouts = self._layouts = Layouts(raw_btf(self._object))
         self._watched = Table(self.fd("watched"), np.dtype("<u4"), np.dtype("<u8"))
         self._marks = Table(self.fd("marks"), np.dtype("<u4"), np.dtype("<u8"))
         self._usage = Table(self.fd("usages"), np.dtype("<u4"), layouts.structure("usage"))
@@ -148,18 +166,30 @@ class _Program:
         self._overflows: dict[int, int] = {}
         self.recorder = Recorder(self.fd, layouts, pages=self._sizes.pages)
         self._first = self._clock()
+        self._means = means
+        self.tls = Follower(means.finder, self._open_probes, self._pids)
 
     def _fit(self, opened: Any) -> None:
-        layouts = Layouts(_raw_btf(opened))
+        layouts = Layouts(raw_btf(opened))
         self._sizes = node_sizes()
         fit(opened, layouts, self._sizes)
         for name, value in self._knobs.items():
             turn(opened, layouts, name, value)
 
+    def _open_probes(self) -> Probes:
+        known = {**limits(self._sizes), **self._knobs}
+        return Probes(self._find_fd, known, rungs=self._means.rungs)
+
+    def _find_fd(self, name: str) -> int:
+        return int(library().bpf_object__find_map_fd_by_name(self._object, name.encode()))
+
+    def _pids(self) -> frozenset[int]:
+        """Who is watched: whom we were told of, and their children."""
+        return frozenset(self._watched.read()[0].tolist())
+
     def fd(self, name: str) -> int:
         """A map's descriptor."""
-        found = library().bpf_object__find_map_fd_by_name(self._object, name.encode())
-        return checked(found, f"map {name}")
+        return checked(self._find_fd(name), f"map {name}")
 
     def watch(self, pids: Collection[int]) -> None:
         """Point the programs at these processes and take in their open sockets."""
@@ -172,6 +202,7 @@ class _Program:
         self._mark(current ^ set(pids), set(pids))
         self._programs.read("choose")
         self._programs.read("survey")
+        self.tls.look()
 
     def _mark(self, changed: Collection[int], watched: Collection[int]) -> None:
         """Set bits; the iterator sets right what a fork changed in the same word meanwhile."""
@@ -272,14 +303,9 @@ class _Program:
 
     def close(self) -> None:
         """Detach and unload."""
+        self.tls.close()
         self.recorder.close()
         self._programs.close()
-
-
-def _raw_btf(opened: Any) -> bytes:
-    size = ffi.new("unsigned *")
-    raw = library().btf__raw_data(library().bpf_object__btf(opened), size)
-    return bytes(ffi.buffer(raw, size[0]))
 
 
 def _possible_cpus() -> int:

@@ -47,6 +47,14 @@ ffi.cdef(
     int bpf_map__set_max_entries(struct bpf_map *, uint32_t);
     uint32_t bpf_map__max_entries(const struct bpf_map *);
     void *bpf_map__initial_value(struct bpf_map *, size_t *size);
+    const char *bpf_map__name(const struct bpf_map *);
+    int bpf_map__reuse_fd(struct bpf_map *, int fd);
+    int bpf_program__set_expected_attach_type(struct bpf_program *, int type);
+    struct bpf_uprobe_opts {
+        size_t sz, ref_ctr_offset; uint64_t bpf_cookie; bool retprobe; const char *func_name;
+    };
+    struct bpf_link *bpf_program__attach_uprobe_opts(const struct bpf_program *, int pid,
+        const char *path, size_t offset, const void *opts);
     int bpf_link__fd(const struct bpf_link *);
     int bpf_link__destroy(struct bpf_link *);
     int bpf_iter_create(int link_fd);
@@ -95,6 +103,13 @@ def library() -> Any:
     # libbpf 1.1 frees its table of handlers with the last one and goes on using it: this one stays.
     found.libbpf_register_prog_handler(b"podwire/stays", 0, 0, ffi.NULL)
     return found
+
+
+def raw_btf(opened: Any) -> bytes:
+    """The types of an object, as they lie in it."""
+    size = ffi.new("unsigned *")
+    raw = library().btf__raw_data(library().bpf_object__btf(opened), size)
+    return bytes(ffi.buffer(raw, size[0]))
 
 
 def checked(code: int, what: str) -> int:

@@ -38,8 +38,10 @@ CALLS = {
     307: "SendMMSg",
     327: "Readv",
     328: "Writev",
+    1000: "SslRead",
+    1001: "SslWrite",
 }
-"""System calls of x86_64 by number, as the wire spells them."""
+"""System calls of x86_64 by number, and `bpf/plaintext.h`'s own, as the wire spells them."""
 
 
 class Recorder:

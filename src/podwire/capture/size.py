@@ -5,6 +5,7 @@ In: the node's memory.  Out: sizes, set in the object before it is loaded.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def fit(opened: Any, layouts: Layouts, sizes: Sizes) -> None:
         "reasons": sizes.flows,
         "connections": sizes.sockets,
         "tuples": sizes.sockets,
+        "sessions": sizes.sockets,
         "marks": (sizes.pids + 63) // 64,
         "pages": sizes.pages,
         "heads": sizes.pages,
@@ -86,12 +88,17 @@ def fit(opened: Any, layouts: Layouts, sizes: Sizes) -> None:
     }.items():
         code = library().bpf_map__set_max_entries(_map(opened, name), entries)
         checked(code, f"setting the size of {name}")
-    for name, value in {
+    for name, value in limits(sizes).items():
+        turn(opened, layouts, name, value)
+
+
+def limits(sizes: Sizes) -> Mapping[str, int]:
+    """What every object that counts in these maps must know of their sizes."""
+    return {
         "flow_slots": sizes.flows,
         "flows_of_process": sizes.flows // 4,
         "sockets_of_process": sizes.sockets // 2,
-    }.items():
-        turn(opened, layouts, name, value)
+    }
 
 
 def turn(opened: Any, layouts: Layouts, knob: str, value: int) -> None:

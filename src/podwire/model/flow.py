@@ -121,6 +121,15 @@ class Tcp:
     uncalled_read: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Connections of a flow that speak TLS, each counted once."""
+
+    connections: int = 0
+    readable: int = 0
+    """Of them, those whose plaintext was seen: each once, perhaps in a later drain."""
+
+
 OPERATIONS = ("write", "read", "rtt", "connect", "close", "retransmit", "drop")
 """The operations of a flow, by the stem that names them at every station."""
 
@@ -140,6 +149,8 @@ class Flow:
 
     drops: Mapping[str, int] = field(default_factory=dict)
     """Dropped packets by the kernel's name of the reason."""
+
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,186 @@
+/*
+ * What a TLS library's call read or wrote, fed to the HTTP machine as if it had crossed in clear.
+ *
+ * In: a call's session, buffer and size, remembered beside its thread between entry and return.
+ * Out: messages of the connection whose socket the call is proven to have used.
+ */
+#ifndef PODWIRE_PLAINTEXT_H
+#define PODWIRE_PLAINTEXT_H
+
+#include "fact.h"
+#include "call.h"
+#include "session.h"
+
+/* What a library's function does, and so where it says how much. */
+enum tls_form {
+	TLS_READ, /* session, buffer, size: the result */
+	TLS_WRITE,
+	TLS_READ_EX, /* and where it is to say how much; the result is 1 */
+	TLS_WRITE_EX,
+	TLS_SENDFILE, /* session, file: the result */
+	TLS_OTHER,    /* moves no plaintext, but uses the socket */
+};
+
+struct tls_call {
+	u64 session;
+	u64 buffer;
+	u64 size_at;
+	u64 start_ns;
+	u64 since_ns; /* whoever opened a connection later was seen from its beginning */
+	u64 sp;
+	u32 form;
+	u32 padding;
+};
+
+/* Too much for the stack, and nothing keeps two threads of one CPU apart in here. */
+struct tls_thread {
+	struct tls_call call;
+	struct work work;
+};
+
+struct {
+	__uint(type, MAP_TASK_STORAGE);
+	__uint(map_flags, NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tls_thread);
+} tls_threads SEC(".maps");
+
+/* Key: a link's cookie. Value: since when all of its probes are there; 0: not yet. */
+struct {
+	__uint(type, MAP_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u64);
+} attached SEC(".maps");
+
+knob u32 has_cookies = 1;
+
+/* What the sampler is told instead of a system call's number. */
+enum { NUMBER_SSL_READ = 1000, NUMBER_SSL_WRITE };
+
+inline_always u64 attached_since(void *context)
+{
+	u32 cookie;
+	u64 *since_ns;
+
+	if (!has_cookies)
+		return 0;
+	cookie = bpf_get_attach_cookie(context);
+	since_ns = bpf_map_lookup_elem(&attached, &cookie);
+	return since_ns ? *since_ns : 0;
+}
+
+inline_always int is_reading(u32 form)
+{
+	return form == TLS_READ || form == TLS_READ_EX;
+}
+
+inline_always void lose_plaintext(enum loss reason)
+{
+	tally(TALLY_PLAINTEXT_CALLED, 1);
+	tally(TALLY_PLAINTEXT_LOST, 1);
+	count_loss(reason);
+}
+
+/* This session uses this socket. */
+apart int remember_session(u64 sk, struct connection *connection, const struct session_key *key)
+{
+	u64 *used;
+
+	if (!connection || !key)
+		return 0;
+	used = bpf_map_lookup_elem(&sessions, key);
+	if (used && *used == sk && connection->session == key->address)
+		return 0;
+	if (connection->session != key->address)
+		forget_session(sk, connection);
+	connection->session = key->address;
+	connection->session_pid = key->pid;
+	if (bpf_map_update_elem(&sessions, key, &sk, MAP_ANY))
+		count_loss(LOSS_SESSIONS_FULL);
+	return 0;
+}
+
+/* The connection that a session is known to use; 0 when it is another's by now, or gone. */
+inline_always struct connection *connection_of(const struct session_key *key, u64 *sk)
+{
+	u64 *used = bpf_map_lookup_elem(&sessions, key), address;
+	struct connection *connection;
+
+	if (!used)
+		return 0;
+	address = *used;
+	connection = bpf_map_lookup_elem(&connections, &address);
+	if (!connection || connection->session != key->address) {
+		bpf_map_delete_elem(&sessions, key);
+		return 0;
+	}
+	*sk = address;
+	return connection;
+}
+
+/*
+ * The first plaintext of a connection. Only when all of it was seen from the connection's own
+ * beginning is this its first byte; otherwise a message has to prove itself.
+ */
+apart int begin_plaintext(struct connection *connection, u64 since_ns)
+{
+	struct flow *flow;
+
+	if (!connection || connection->is_readable)
+		return 0;
+	connection->is_readable = 1;
+	connection->key.tls = 1;
+	if (!since_ns || since_ns > connection->since_ns)
+		connection->is_from_middle = 1;
+	set_states(connection, connection->is_from_middle ? MESSAGE_LOST : MESSAGE_START);
+	tell_tls(connection);
+	flow = flow_of(connection, &connection->key);
+	if (flow)
+		add(flow->tls_readable, 1);
+	return 0;
+}
+
+inline_always void prepare_plaintext(struct work *work, const struct tls_call *call, u64 sk,
+				     u64 bytes)
+{
+	work->now_ns = bpf_ktime_get_ns();
+	work->start_ns = call->start_ns;
+	work->direction = is_reading(call->form) ? INGRESS : EGRESS;
+	work->number = is_reading(call->form) ? NUMBER_SSL_READ : NUMBER_SSL_WRITE;
+	work->sk = sk;
+	work->vectors = 0;
+	work->messages = 0;
+	work->in_message = 0;
+	work->has_memory = call->form != TLS_SENDFILE && call->buffer;
+	work->base = call->buffer;
+	work->left = bytes;
+	work->in_segment = bytes;
+}
+
+inline_always void follow_plaintext(struct tls_thread *thread, struct connection *connection,
+				    u64 sk, u32 pid, u64 bytes)
+{
+	struct work *work = &thread->work;
+
+	connection->key.pid = pid;
+	begin_plaintext(connection, thread->call.since_ns);
+	prepare_plaintext(work, &thread->call, sk, bytes);
+	work->key = connection->key;
+	follow_http(connection, work);
+}
+
+/* A session whose peer sends no more: a body that lasts until then ends now. */
+inline_always void end_plaintext(struct tls_thread *thread, struct connection *connection, u64 sk)
+{
+	struct work *work = &thread->work;
+
+	if (!connection->is_readable)
+		return;
+	prepare_plaintext(work, &thread->call, sk, 0);
+	work->position = 0;
+	work->key = connection->key;
+	end_direction(connection, work);
+}
+
+#endif

@@ -1,0 +1,244 @@
+"""
+Probes on the TLS libraries of watched processes: once a file, however many processes map it.
+
+In: `bpf/tls.bpf.c`, compiled, and where a file's functions lie.  Out: links, or why not. A file
+that cannot be probed costs its plaintext, which is named; nothing else.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from podwire.capture.layout import Layouts
+from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
+from podwire.capture.size import turn
+from podwire.capture.table import Table
+from podwire.capture.tls.link import ROOT_ONLY, Rung, link_many, link_one, takes_many
+from podwire.capture.tls.point import Binary, Call
+
+OBJECT = Path(__file__).parents[1] / "object" / "tls.bpf.o"
+UPROBE_MULTI = 48
+"""The attach type of programs that hang at many places of a file by one link."""
+
+ENTRIES: Mapping[Call, str] = {
+    Call.READ: "tls_read",
+    Call.WRITE: "tls_write",
+    Call.READ_EX: "tls_read_ex",
+    Call.WRITE_EX: "tls_write_ex",
+    Call.SENDFILE: "tls_sendfile",
+    Call.PEEK: "tls_other",
+    Call.HANDSHAKE: "tls_other",
+    Call.FLUSH: "tls_other",
+    Call.FREE: "tls_free",
+}
+"""By what a function does: the program at its beginning; others are not probed."""
+
+UNRETURNED = (Call.FREE,)
+"""What is over when it begins."""
+
+RETURN = "tls_leave"
+MOST_FILES = 1024
+"""Probed at the same time; as many as `attached` has places for."""
+
+File = tuple[int, int, int, str]
+
+
+def file_of(binary: Binary) -> File:
+    """What makes a file that one: two builds never share it, two paths may."""
+    return binary.device, binary.inode, binary.changed_ns, binary.build_id
+
+
+class Refused(Exception):
+    """The kernel did not take a file's probes."""
+
+
+@dataclass(slots=True)
+class _Links:
+    """What hangs in one file."""
+
+    place: int
+    fds: list[int] = field(default_factory=list)
+    links: list[Any] = field(default_factory=list)
+
+    def close(self) -> None:
+        while self.fds:
+            os.close(self.fds.pop())
+        while self.links:
+            library().bpf_link__destroy(self.links.pop())
+
+
+class Probes:
+    """The TLS object, loaded beside the one whose maps it fills. Raises `Unavailable`."""
+
+    def __init__(
+        self,
+        fd_of: Callable[[str], int],
+        knobs: Mapping[str, int],
+        *,
+        rungs: Sequence[Rung] = tuple(Rung),
+        path: Path = OBJECT,
+    ) -> None:
+        self._fd_of = fd_of
+        self._knobs = knobs
+        self._path = path
+        self._links: dict[File, _Links] = {}
+        self._object = ffi.NULL
+        self.refused: dict[File, str] = {}
+        """Files whose probes the kernel did not take, and why."""
+
+        self.rung = self._load(rungs)
+        self.programs = {text(library().bpf_program__name(p)): p for p in self._each_program()}
+        """By name."""
+
+        self._attached = Table(self._own_fd("attached"), np.dtype("<u4"), np.dtype("<u8"))
+        self._free = list(range(1, MOST_FILES))
+
+    def _load(self, rungs: Sequence[Rung]) -> Rung:
+        """The best way to hang programs that this kernel has."""
+        why = "no way was allowed"
+        tries = [(rung, cookies) for rung in rungs for cookies in rung.cookies]
+        for rung, has_cookies in tries:
+            code = self._open(rung, {"has_cookies": int(has_cookies)})
+            if code >= 0 and (rung is Rung.PERF or takes_many(self._fd("tls_read"))):
+                return rung
+            why = os.strerror(-code) if code < 0 else "no link over many places (kernel 6.6)"
+            self._unload()
+        raise Unavailable(f"the kernel takes no probes of TLS libraries: {why}")
+
+    def _open(self, rung: Rung, knobs: Mapping[str, int]) -> int:
+        self._object = library().bpf_object__open_file(os.fsencode(self._path), ffi.NULL)
+        if not self._object:
+            raise Unavailable(f"{self._path} is not a BPF object; run: make bpf")
+        layouts = Layouts(raw_btf(self._object))
+        for name, value in {**self._knobs, **knobs}.items():
+            turn(self._object, layouts, name, value)
+        self._share_maps()
+        for program in self._each_program():
+            if rung is Rung.MULTI:
+                library().bpf_program__set_expected_attach_type(program, UPROBE_MULTI)
+        return int(library().bpf_object__load(self._object))
+
+    def _share_maps(self) -> None:
+        """Fill the other object's maps instead of maps of the same names."""
+        each = ffi.NULL
+        while each := library().bpf_object__next_map(self._object, each):
+            name = text(library().bpf_map__name(each))
+            if "." in name:  # sections of constants: each object's own
+                continue
+            fd = self._fd_of(name)
+            if fd >= 0:
+                checked(library().bpf_map__reuse_fd(each, fd), f"sharing {name}")
+
+    def _each_program(self) -> Iterator[Any]:
+        program = ffi.NULL
+        while program := library().bpf_object__next_program(self._object, program):
+            yield program
+
+    def _fd(self, program: str) -> int:
+        found = next(
+            p for p in self._each_program() if text(library().bpf_program__name(p)) == program
+        )
+        return int(library().bpf_program__fd(found))
+
+    def _own_fd(self, name: str) -> int:
+        found = library().bpf_object__find_map_fd_by_name(self._object, name.encode())
+        return checked(found, f"map {name}")
+
+    def attach(self, binaries: Collection[Binary]) -> None:
+        """Probe exactly these files from now on."""
+        wanted = {file_of(each): each for each in binaries if each.points}
+        for file in self._links.keys() - wanted.keys():
+            self._detach(file)
+        self.refused = {file: why for file, why in self.refused.items() if file in wanted}
+        for file in wanted.keys() - self._links.keys() - self.refused.keys():
+            try:
+                self._attach(file, wanted[file])
+            except (OSError, Refused) as error:
+                self.refused[file] = _why(error)
+
+    def _attach(self, file: File, binary: Binary) -> None:
+        if not self._free:
+            raise Refused(f"{MOST_FILES - 1} files are probed already")
+        links = _Links(self._free.pop())
+        self._tell_since(links.place, 0)
+        try:
+            with _opened(binary) as path:
+                self._link(links, path, binary)
+        except BaseException:
+            links.close()
+            self._free.append(links.place)
+            raise
+        self._tell_since(links.place, time.monotonic_ns())
+        self._links[file] = links
+
+    def _link(self, links: _Links, path: str, binary: Binary) -> None:
+        """Returns first: an entry without its return would be taken for a call that goes on."""
+        points = [each for each in binary.points if each.call in ENTRIES]
+        back = [each.offset for each in points if each.call not in UNRETURNED]
+        self._hang(links, path, RETURN, back, is_return=True)
+        for name in sorted(set(ENTRIES.values())):
+            offsets = [each.offset for each in points if ENTRIES[each.call] == name]
+            self._hang(links, path, name, offsets, is_return=False)
+
+    def _hang(
+        self, links: _Links, path: str, name: str, offsets: list[int], *, is_return: bool
+    ) -> None:
+        if not offsets:
+            return
+        program, place = self.programs[name], links.place
+        if self.rung is Rung.MULTI:
+            fd = int(library().bpf_program__fd(program))
+            links.fds.append(link_many(fd, path, offsets, cookie=place, is_return=is_return))
+            return
+        for offset in offsets:
+            links.links.append(link_one(program, path, offset, cookie=place, is_return=is_return))
+
+    def _tell_since(self, place: int, since_ns: int) -> None:
+        self._attached.put(np.array([place], np.uint32), np.array([since_ns], np.uint64))
+
+    def _detach(self, file: File) -> None:
+        links = self._links.pop(file)
+        links.close()
+        self._free.append(links.place)
+
+    @property
+    def attached(self) -> frozenset[File]:
+        """The files that are probed."""
+        return frozenset(self._links)
+
+    def close(self) -> None:
+        """Detach and unload; closing twice is fine."""
+        for file in list(self._links):
+            self._detach(file)
+        self._unload()
+
+    def _unload(self) -> None:
+        if self._object:
+            library().bpf_object__close(self._object)
+            self._object = ffi.NULL
+
+
+@contextmanager
+def _opened(binary: Binary) -> Iterator[str]:
+    """A path of the very file that was looked into, whatever its name means by now."""
+    fd = os.open(binary.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if os.fstat(fd).st_ino != binary.inode:
+            raise Refused("another file has its name by now")
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    why = os.strerror(error.errno)
+    return f"{why}: {ROOT_ONLY}" if error.errno in (errno.EACCES, errno.EPERM) else why

@@ -1,0 +1,145 @@
+"""
+Keeps the TLS libraries of watched processes probed: new processes, and libraries mapped late.
+
+In: who is watched, and a finder of their binaries.  Out: probes. It works beside everything else,
+at low priority and at a bounded rate: reading a large executable for the first time takes a while.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from podwire.capture.library import Unavailable
+from podwire.capture.tls.attach import File, Probes, file_of
+from podwire.capture.tls.link import Rung
+from podwire.capture.tls.point import Binary
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+"""Libraries that a process maps while it runs are found this late."""
+
+LOW_PRIORITY = 10
+
+
+class Finds(Protocol):
+    """Knows the binaries of processes."""
+
+    def find(self, pid: int) -> Sequence[Binary]:
+        """The binaries of a process that have TLS in them, readable or not."""
+
+
+class Nobody:
+    """Finds nothing: what crosses TLS stays unread."""
+
+    def find(self, pid: int) -> Sequence[Binary]:
+        del pid
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What finds the libraries, and how probes may hang in them."""
+
+    finder: Finds = field(default_factory=Nobody)
+    rungs: Sequence[Rung] = tuple(Rung)
+
+
+class Follower:
+    """A thread of its own, from the first `look` to `close`."""
+
+    def __init__(
+        self,
+        finder: Finds,
+        open_probes: Callable[[], Probes],
+        watched: Callable[[], Collection[int]],
+        *,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._finder = finder
+        self._open_probes = open_probes
+        self._watched = watched
+        self._every_s = every_s
+        self._probes: Probes | None = None
+        self._why = ""
+        self._asked, self._done = 0, 0
+        self._is_closed = False
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self.binaries: Mapping[int, Sequence[Binary]] = {}
+        """By process: the binaries that were found at the last look."""
+
+    def look(self) -> None:
+        """There may be other processes than before; returns at once."""
+        with self._change:
+            self._asked += 1
+            self._change.notify_all()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="podwire-tls", daemon=True)
+            self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether what was asked for until now was looked at within the time."""
+        with self._change:
+            asked = self._asked
+            return self._change.wait_for(lambda: self._done >= asked, timeout_s)
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
+        while not self._is_closed:
+            asked = self._asked
+            try:
+                self._take(self._look())
+            except Exception:
+                log.exception("TLS libraries are not followed for now; trying again")
+            self._rest(asked)
+
+    def _rest(self, done: int) -> None:
+        """Until somebody asks, or it is time to look again."""
+        with self._change:
+            self._done = done
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._is_closed or self._asked > done, self._every_s)
+
+    def _look(self) -> dict[int, Sequence[Binary]]:
+        return {pid: tuple(self._finder.find(pid)) for pid in self._watched()}
+
+    def _take(self, binaries: Mapping[int, Sequence[Binary]]) -> None:
+        self.binaries = binaries
+        readable = [each for found in binaries.values() for each in found if each.points]
+        if self._probes is None and readable and not self._why:
+            try:
+                self._probes = self._open_probes()
+            except Unavailable as error:
+                self._why = str(error)
+                log.warning("%s; run: podwire doctor", error)
+        if self._probes:
+            self._probes.attach(readable)
+
+    @property
+    def attached(self) -> frozenset[File]:
+        """The files that are probed."""
+        return self._probes.attached if self._probes else frozenset()
+
+    @property
+    def refusals(self) -> Mapping[File, str]:
+        """Files that the kernel does not let us probe, and why."""
+        if self._probes:
+            return dict(self._probes.refused)
+        each = (binary for found in self.binaries.values() for binary in found if binary.points)
+        return {file_of(binary): self._why for binary in each} if self._why else {}
+
+    def close(self) -> None:
+        """Detach everything; closing twice is fine."""
+        with self._change:
+            self._is_closed = True
+            self._change.notify_all()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+        if self._probes:
+            self._probes.close()
+            self._probes = None

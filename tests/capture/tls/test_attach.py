@@ -1,0 +1,97 @@
+"""Probes hang once in a file, as long as a watched process uses it; what refuses is named."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from capture.tls.conftest import Open, Pair
+from capture.tls.finding import Dynamic
+from podwire.capture.tls.attach import file_of
+from podwire.capture.tls.follow import Means
+from podwire.capture.tls.link import Rung
+from podwire.capture.tls.point import Binary
+
+pytestmark = pytest.mark.root
+
+
+def links() -> int:
+    """Links that this process holds by a file descriptor."""
+    held = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return sum("link" in path.readlink().name for path in held if path.is_symlink())
+
+
+class Spoiled(Dynamic):
+    """Finds the libraries otherwise than they are."""
+
+    def __init__(self, change: Callable[[Binary], Binary]) -> None:
+        self._change = change
+
+    def find(self, pid: int) -> Sequence[Binary]:
+        return [self._change(each) for each in super().find(pid)]
+
+
+def beyond(binary: Binary) -> Binary:
+    """Its functions lie beyond its end."""
+    points = (replace(each, offset=1 << 40) for each in binary.points)
+    return replace(binary, points=tuple(points))
+
+
+def test_two_processes_of_one_library_have_one_set_of_probes(pair: Pair) -> None:
+    """Once per file, never per process."""
+    pair.watch()
+    pair.drive("/1", close=True)
+    pair.settle()
+
+    assert pair.kernel.tls
+    assert 2 == sum(bool(found) for found in pair.kernel.tls.binaries.values())
+    assert 1 == len(pair.kernel.tls.attached)
+
+
+def test_probes_leave_with_the_last_process(pair: Pair) -> None:
+    """Nothing hangs in a library that no watched process uses."""
+    pair.watch()
+    hanging = links()
+
+    pair.kernel.watch([pair.client.pid])  # which has not loaded it
+    pair.settle()
+
+    assert pair.kernel.tls
+    assert frozenset() == pair.kernel.tls.attached
+    assert links() < hanging
+
+
+@pytest.mark.parametrize("rung", list(Rung))
+def test_a_library_that_refuses_is_named_and_the_rest_goes_on(opened: Open, rung: Rung) -> None:
+    """The kernel's own word; its connections are counted as ciphertext."""
+    pair = opened(Means(finder=Spoiled(beyond), rungs=(rung,)))
+    pair.watch()
+
+    pair.drive("/850", requests=3, close=True)
+    pair.drain()
+
+    assert pair.kernel.tls
+    assert ["Invalid argument"] == list(pair.kernel.tls.refusals.values())
+    assert (2, 0) == (
+        sum(flow.tls.connections for flow in pair.flows),
+        sum(flow.tls.readable for flow in pair.flows),
+    )
+
+
+def test_a_file_that_was_replaced_is_not_probed(opened: Open) -> None:
+    """Its name leads to another one by now."""
+    pair = opened(Means(finder=Spoiled(lambda binary: replace(binary, inode=1))))
+    pair.watch()
+
+    assert pair.kernel.tls
+    assert ["another file has its name by now"] == list(pair.kernel.tls.refusals.values())
+
+
+def test_files_that_share_a_build_are_probed_each(pair: Pair) -> None:
+    """What makes a file that one is more than its build-id."""
+    pair.watch()
+
+    assert pair.kernel.tls
+    (found,) = pair.kernel.tls.binaries[pair.server.pid]
+    assert file_of(found) != file_of(replace(found, inode=found.inode + 1))
