@@ -115,7 +115,7 @@ class Registry:
     @property
     def instances(self) -> frozenset[tuple[str, str]]:
         """The (service, instance) pair of every registered process."""
-        return frozenset(map(_instance, self._named.values()))
+        return frozenset(named.of for named in self._named.values())
 
     def pids_of(self, instances: set[tuple[str, str]]) -> set[int]:
         """Every registered pid of these instances: workers of one name included."""
