@@ -37,11 +37,12 @@ PLURALS = {
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
     "Deployment": ("/apis/apps/v1", "deployments"),
+    "PersistentVolume": ("/api/v1", "persistentvolumes"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles"),
     "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
 }
-EVERYWHERE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding"}
+EVERYWHERE = {"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding"}
 PATCH = {"Content-Type": "application/merge-patch+json"}
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
@@ -52,6 +53,7 @@ class Server:
 
     folder: Path
     options: Sequence[str] = ()
+    flags: Sequence[str] = ()
     process: subprocess.Popen[str] = field(init=False)
     url: str = ""
     token: str = ""
@@ -60,7 +62,8 @@ class Server:
     def start(self) -> None:
         """Start, or start again where it was; returns when the server calls itself ready."""
         port = self.url.rpartition(":")[2] or "0"
-        command = (str(build.built("apiserver")), "-dir", str(self.folder), "-port", port, "-stdin")
+        program = str(build.built("apiserver"))
+        command = (program, "-dir", str(self.folder), "-port", port, "-stdin", *self.flags)
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [*command, "--", *self.options],
