@@ -19,6 +19,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
+from fuzz.executables import MAPS, read_executables, read_mappings
 from podwire.agent.sample import body, context, head
 from podwire.capture.layout import Layouts, Unreadable
 from podwire.discovery.cgroup import place_of
@@ -313,6 +314,8 @@ def read_samples(random: Random) -> None:
 
 
 TARGETS = {
+    "executables": read_executables,
+    "mapped files": lambda random: read_mappings(any_bytes(random, MAPS)),
     "proc": read_proc,
     "cgroup": read_cgroup,
     "btf": read_layouts,

@@ -1,0 +1,213 @@
+"""
+What a process has of TLS: its program and its libraries, each looked through once.
+
+In: pids.  Out: `Binary` values. What a file has is kept by the file, never by the process; looking
+takes a fifth of a core at most, and a file that cannot be read costs its own plaintext only.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from podwire.capture.tls.elf import Unreadable
+from podwire.capture.tls.mapping import Mapped, mapped_in, read_maps
+from podwire.capture.tls.point import Binary
+from podwire.capture.tls.scan import Scan, scan
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.2
+"""Of one core, while files are looked through."""
+
+BREATH_S = 0.005
+"""Computing time after which it rests."""
+
+MOST_FILES = 4096
+MOST_PROCESSES = 1024
+SAY_EVERY_S = 60.0
+
+GONE = "its file was deleted or replaced while it runs"
+DENIED = "the agent may not look into this process"
+RESTART = "restart it, or grant the agent CAP_CHECKPOINT_RESTORE (kernel 5.9) or CAP_SYS_ADMIN"
+GRANT = "grant the agent CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+REPORT = "install the program again; if it runs well, tell us which one it is"
+
+FileKey = tuple[int, int, int, int]
+
+
+class Pace:
+    """Rests after each bit of work so long that only a share of one core is taken."""
+
+    def __init__(self, share: float = SHARE, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._rest = (1 - share) / share
+        self._sleep = sleep
+        self._rested_at = 0.0
+
+    def begin(self) -> None:
+        """Work begins, in the thread that calls."""
+        self._rested_at = time.thread_time()
+
+    def pause(self) -> None:
+        """Rest, if there was enough work since the last rest."""
+        used = time.thread_time() - self._rested_at
+        if used >= BREATH_S:
+            self._sleep(used * self._rest)
+            self._rested_at = time.thread_time()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The last look at a process, which need not be taken again while nothing changed."""
+
+    maps: int
+    binaries: tuple[Binary, ...]
+
+
+class Finder:
+    """Looks into processes; `proc` is where /proc of the host is. Threads may share one."""
+
+    def __init__(
+        self,
+        proc: Path = Path("/proc"),
+        *,
+        pace: Pace | None = None,
+        most_files: int = MOST_FILES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._proc = proc
+        self._pace = pace or Pace()
+        self._most_files = most_files
+        self._clock = clock
+        self._said_at = -SAY_EVERY_S
+        self._lock = threading.Lock()
+        self._scans: OrderedDict[FileKey, Scan | None] = OrderedDict()
+        self._looks: OrderedDict[int, _Look] = OrderedDict()
+        self.scanned = 0
+        """Files that were looked through: each once, however many run them."""
+
+        self.refused: Counter[str] = Counter()
+        """Files that could not be looked through, by why."""
+
+    def find(self, pid: int) -> tuple[Binary, ...]:
+        """What it has of TLS, readable or not; nothing of one that has left."""
+        with self._lock:
+            try:
+                maps = read_maps(self._proc / str(pid))
+            except PermissionError:
+                self._refuse(DENIED, f"process {pid}")
+                return (_unreachable(f"process {pid}", DENIED, GRANT),)
+            except OSError:
+                self._looks.pop(pid, None)
+                return ()
+            return self._look(pid, maps)
+
+    def _look(self, pid: int, maps: bytes) -> tuple[Binary, ...]:
+        before, seen = self._looks.get(pid), hash(maps)
+        if before and before.maps == seen and all(map(_is_unchanged, before.binaries)):
+            self._looks.move_to_end(pid)
+            return before.binaries
+        process = self._proc / str(pid)
+        found = tuple(self._binaries(process, mapped_in(maps)))
+        self._looks[pid] = _Look(seen, found)
+        if len(self._looks) > MOST_PROCESSES:
+            self._looks.popitem(last=False)
+        return found
+
+    def _binaries(self, process: Path, files: tuple[Mapped, ...]) -> Iterator[Binary]:
+        self._pace.begin()
+        for each in files:
+            path = next((path for path in each.paths(process) if _is_it(path, each)), None)
+            if path is not None:
+                yield from self._binary(path, each.name)
+            elif process.exists():
+                self._refuse(GONE, each.name)
+                yield _unreachable(each.name, GONE, RESTART, each.inode)
+            self._pace.pause()
+
+    def _binary(self, path: Path, name: str) -> Iterator[Binary]:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            self._refuse(error.strerror or "it cannot be opened", name)
+            return
+        try:
+            at = os.fstat(fd)
+            key = at.st_dev, at.st_ino, at.st_ctime_ns, at.st_size
+            found = self._scan(key, fd, name)
+        finally:
+            os.close(fd)
+        if found:
+            yield Binary(
+                device=at.st_dev,
+                inode=at.st_ino,
+                changed_ns=at.st_ctime_ns,
+                build_id=found.build_id,
+                path=path,
+                name=name,
+                family=found.family,
+                library=found.library,
+                points=found.points,
+                layout=found.layout,
+                why=found.why,
+                remedy=found.remedy,
+            )
+
+    def _scan(self, key: FileKey, fd: int, name: str) -> Scan | None:
+        if key in self._scans:
+            self._scans.move_to_end(key)
+            return self._scans[key]
+        self.scanned += 1
+        try:
+            found = scan(fd, self._pace.pause)
+        except (Unreadable, OSError) as error:
+            self._refuse(str(error), name)
+            found = Scan("unknown", why=f"its file cannot be read: {error}", remedy=REPORT)
+        self._scans[key] = found
+        if len(self._scans) > self._most_files:
+            self._scans.popitem(last=False)
+        return found
+
+    def _refuse(self, why: str, name: str) -> None:
+        """Counted always, said once a minute."""
+        self.refused[why if why in (GONE, DENIED) else "its file cannot be read"] += 1
+        if self._clock() - self._said_at >= SAY_EVERY_S:
+            self._said_at = self._clock()
+            log.warning("cannot tell whether %s has TLS: %s", name, why)
+
+
+def _is_it(path: Path, mapped: Mapped) -> bool:
+    """Whether this opens the mapped file. Layered file systems name their devices otherwise."""
+    try:
+        return path.stat().st_ino == mapped.inode
+    except OSError:
+        return False
+
+
+def _is_unchanged(binary: Binary) -> bool:
+    """Whether its file was not written over; one that cannot be reached stays so."""
+    if not binary.changed_ns:
+        return True
+    try:
+        return binary.path.stat().st_ctime_ns == binary.changed_ns
+    except OSError:
+        return False
+
+
+def _unreachable(name: str, why: str, remedy: str, inode: int = 0) -> Binary:
+    return Binary(
+        device=0,
+        inode=inode,
+        changed_ns=0,
+        build_id="",
+        path=Path(os.devnull),
+        name=name,
+        family=None,
+        library="unknown",
+        why=why,
+        remedy=remedy,
+    )
