@@ -197,3 +197,18 @@ def spans(address: str, trace: str) -> list[dict[str, Any]]:
     """The trace, once the SkyWalking agent has reported it."""
     found: list[dict[str, Any]] = ask(address, TRACE, {"trace": trace})["queryTrace"]["spans"]
     return found
+
+
+def test_whoever_read_the_bytes_is_in_the_audit(place: tuple[Stage, Server]) -> None:
+    """The command line lists the address that asked, and the trace that it read."""
+    running, _ = place
+    wait("a record", lambda: records(running.address, KINDS["/slow"]), 5)
+    trace = records(running.address, KINDS["/slow"])[0]["id"]
+    wait("the span", lambda: spans(running.address, trace), 20)
+    options = ("--address", running.address, "--output", "json")
+    command = [sys.executable, "-m", "podwire.cli", "audit", *options]
+    entries = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    assert ("127.0.0.1", "read_sample", trace) in {
+        (each["who"], each["act"], each["subject"]) for each in entries
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from podwire.model.audit import Entry
 from podwire.model.identity import instance_id, process_id, service_id
 from podwire.model.metric import Function, Metric, Scope
 from podwire.model.policy import Policy
@@ -55,6 +56,7 @@ class Rows:
         self.samples: list[SampledRecord] = []
         self.traced: list[Span] = []
         self.happened: list[SpanEvent] = []
+        self.noted: list[Entry] = []
         self.policy: dict[str, Policy] = {}
         self.ranking: list[tuple[str, int]] = []
         self.asked_within: Sequence[str] | None = None
@@ -124,6 +126,12 @@ class Rows:
 
     async def events(self, trace_id: str) -> Sequence[SpanEvent]:
         return [each for each in self.happened if each.trace_id == trace_id]
+
+    async def audit(self, *, since_ms: int, until_ms: int, limit: int) -> Sequence[Entry]:
+        return [each for each in self.noted if since_ms <= each.time_ms <= until_ms][-limit:]
+
+    async def write_audit(self, entry: Entry) -> None:
+        self.noted.append(entry)
 
     async def policies(self, service_ids: Sequence[str]) -> Sequence[Policy]:
         return [self.policy[each] for each in service_ids if each in self.policy]

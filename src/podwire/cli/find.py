@@ -7,6 +7,7 @@ with those that exist.
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from podwire.model.identity import instance_id, service_id
@@ -28,6 +29,13 @@ def window(address: str, minutes: int) -> dict[str, str]:
     offset_s = int(zone[0] + "1") * (int(zone[1:3]) * 3600 + int(zone[3:5]) * 60)
     end_s = info["currentTimestamp"] // 1000 + offset_s
     return {"start": _minute(end_s - minutes * 60), "end": _minute(end_s), "step": "MINUTE"}
+
+
+def days(address: str, count: int) -> dict[str, str]:
+    """The last days up to today, as a `Duration` in the backend's own time zone."""
+    today = window(address, 0)["end"].partition(" ")[0]
+    first = date.fromisoformat(today) - timedelta(days=count - 1)
+    return {"start": first.isoformat(), "end": today, "step": "DAY"}
 
 
 def _minute(seconds: int) -> str:

@@ -7,6 +7,7 @@ import typer
 
 import podwire
 from podwire.cli.agent import agent
+from podwire.cli.audit import audit
 from podwire.cli.backend import backend
 from podwire.cli.demo import demo
 from podwire.cli.doctor import doctor
@@ -46,6 +47,7 @@ app.command(rich_help_panel=ASK)(topology)
 app.command(rich_help_panel=ASK)(metrics)
 app.command(rich_help_panel=ASK)(requests)
 app.command(rich_help_panel=ASK)(request)
+app.command(rich_help_panel=ASK)(audit)
 
 
 def _version(is_asked: bool) -> None:

@@ -26,11 +26,11 @@ LIST = """
 query ($serviceId: ID, $instanceId: ID) {
   queryEBPFProfilingTasks(
     serviceId: $serviceId, serviceInstanceId: $instanceId, targets: [NETWORK]
-  ) { taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration isAgentAway }
+  ) { taskId serviceName serviceInstanceName taskStartTime fixedTriggerDuration isAgentAway redact }
 }
 """
 EVERY = "(every)"
-FOREIGN_LIST = LIST.replace("isAgentAway", "")
+FOREIGN_LIST = LIST.replace("isAgentAway redact", "")
 """For a backend that is not ours."""
 
 Service = Annotated[str, typer.Option(help="Name of the service, e.g. shop.demo.")]
@@ -117,7 +117,7 @@ def list_tasks(
     with exit_codes():
         services = [service] if service else _service_names(address)
         rows = [row for name in services for row in _tasks(address, name, instance)]
-    columns = ("task", "service", "instance", "started", "left_s", "state")
+    columns = ("task", "service", "instance", "started", "left_s", "state", "masked")
     show(rows, output, columns=columns, empty="There is no task yet: podwire task create --help")
 
 
@@ -144,6 +144,7 @@ def _row(task: dict[str, Any]) -> dict[str, Any]:
         "started": time.strftime("%F %T", time.localtime(task["taskStartTime"] / 1000)),
         "left_s": left_s,
         "state": _state(task, left_s),
+        "masked": task.get("redact"),
     }
 
 

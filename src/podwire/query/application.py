@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 
 from podwire.model.metric import Metric
 from podwire.query.answer import (
+    audit,
     continuous,
     dashboard,
     empty,
@@ -64,8 +65,8 @@ def _long(value: object) -> int:
 long_scalar = ScalarType("Long", serializer=int, value_parser=_long)
 
 MODULES = (
-    continuous, dashboard, empty, endpoint, metadata, metric, profiling, record, server, task,
-    topology, trace, value,
+    audit, continuous, dashboard, empty, endpoint, metadata, metric, profiling, record, server,
+    task, topology, trace, value,
 )  # fmt: skip
 
 
@@ -102,8 +103,10 @@ def application(
     """
     counted = traffic or Traffic()
 
-    def context() -> Context:
-        return Context(source, metrics, PointLoader(source), now_ms, asyncio.Lock(), failures)
+    def context(request: Request) -> Context:
+        who = request.client.host if request.client else "unknown"
+        loader = PointLoader(source)
+        return Context(source, metrics, loader, now_ms, asyncio.Lock(), who, failures)
 
     async def health(request: Request) -> Response:
         del request
@@ -123,7 +126,7 @@ def application(
 
 
 def _graphql(
-    executable: GraphQLSchema, context: Callable[[], Context], traffic: Traffic
+    executable: GraphQLSchema, context: Callable[[Request], Context], traffic: Traffic
 ) -> Callable[[Request], Awaitable[Response]]:
     documents = Documents(executable)
 
@@ -134,7 +137,7 @@ def _graphql(
             except NoQuestion as error:
                 traffic.refused(error.reason)
                 return _json({"errors": [{"message": str(error)}]}, error.status)
-            result = await _execute(executable, documents, question, context())
+            result = await _execute(executable, documents, question, context(request))
             if result.errors:
                 traffic.failed()
             return _json(_shape(result))

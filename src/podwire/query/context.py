@@ -28,6 +28,9 @@ class Context:
     turn: asyncio.Lock
     """Held while an expression is evaluated, so that others get the event loop in between."""
 
+    who: str
+    """The address that asks."""
+
     failures: tuple[type[Exception], ...] = (OSError,)
     """What the source raises when it cannot answer, whatever it is asked."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from podwire.model.audit import Entry
 from podwire.model.metric import Metric
 from podwire.model.policy import Policy
 from podwire.model.record import SampledKind, SampledRecord
@@ -78,6 +79,12 @@ class Source(Protocol):
 
     async def events(self, trace_id: str) -> Sequence[SpanEvent]:
         """The events of a trace, by start."""
+
+    async def audit(self, *, since_ms: int, until_ms: int, limit: int) -> Sequence[Entry]:
+        """Who did what of a sensitive kind, the newest first."""
+
+    async def write_audit(self, entry: Entry) -> None:
+        """Keep that somebody did something; it is kept when this returns."""
 
     async def policies(self, service_ids: Sequence[str]) -> Sequence[Policy]:
         """What is set for these services; a service that never had a policy is absent."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from podwire.model.audit import Entry
 from podwire.model.metric import Metric, Partial, Relation, Side
 from podwire.model.policy import Policy
 from podwire.model.process import ProcessRecord, Sighting
@@ -17,7 +18,7 @@ from podwire.model.record import SampledKind, SampledRecord
 from podwire.model.task import NetworkTask
 from podwire.model.topology import Edge, Instance, Point, Service, StoredProcess
 from podwire.model.trace import Span, SpanEvent
-from podwire.storage import known, policy, process, ranking, record, task, trace
+from podwire.storage import audit, known, policy, process, ranking, record, task, trace
 from podwire.storage.buffer import Buffer
 from podwire.storage.engine import Engine
 from podwire.storage.migrate import migrate
@@ -266,6 +267,12 @@ class Store:
     async def add_events(self, events: Sequence[SpanEvent]) -> None:
         """Keep events of spans; queryable at once, and none twice."""
         await trace.write_events(self._engine, events)
+
+    async def audit(self, *, since_ms: int, until_ms: int, limit: int) -> Sequence[Entry]:
+        return await audit.entries(self._engine, since_ms=since_ms, until_ms=until_ms, limit=limit)
+
+    async def write_audit(self, entry: Entry) -> None:
+        await audit.write(self._engine, entry)
 
     async def spans(self, trace_id: str) -> Sequence[Span]:
         return await trace.spans(self._engine, trace_id)

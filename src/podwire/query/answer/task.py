@@ -13,6 +13,7 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
+from podwire.model.audit import Act
 from podwire.model.identity import process_id, split_instance_id, split_service_id
 from podwire.model.process import DetectType
 from podwire.model.task import (
@@ -23,6 +24,7 @@ from podwire.model.task import (
     Target,
 )
 from podwire.query.answer import cause
+from podwire.query.answer.audit import note
 from podwire.query.context import Info, context_of, source_of
 from podwire.query.duration import buckets
 from podwire.wire.pattern import BadPattern, compiled
@@ -64,6 +66,8 @@ async def create(_: object, info: Info, request: Mapping[str, Any]) -> dict[str,
         rules=rules,
         options=options,
     )
+    if not options.redact:
+        await note(info, Act.REDACTION_OFF, task.task_id)
     await context.source.write_task(task)
     return {"status": True, "id": task.task_id}
 
@@ -258,6 +262,7 @@ def _shape(task: NetworkTask) -> dict[str, Any]:
         "fixedTriggerDuration": task.duration_s,
         "targetType": task.target.value,
         "createTime": task.start_ms,
+        "redact": task.options.redact,
     }
     if task.triggered:
         shape |= {

@@ -9,7 +9,9 @@ from typing import Any
 
 from ariadne import QueryType
 
+from podwire.model.audit import Act
 from podwire.model.trace import Pairs, Span, SpanEvent
+from podwire.query.answer.audit import note
 from podwire.query.answer.component import component_name
 from podwire.query.context import Info, source_of
 
@@ -27,16 +29,14 @@ async def query_trace(
     duration: Mapping[str, Any] | None = None,
     debug: bool | None = None,
 ) -> dict[str, Any]:
-    source = source_of(info)
-    spans = await source.spans(traceId)
-    events = await source.events(traceId) if spans else ()
+    spans = await source_of(info).spans(traceId)
+    events = await _events(info, traceId) if spans and _asks_for_events(info) else ()
     attached = attach(spans, events)
     return {"spans": [_span(each, attached.get(key_of(each), ())) for each in spans]}
 
 
 @query.field("sampledEvents")
 async def sampled_events(_: object, info: Info, traceId: str) -> list[dict[str, Any]]:
-    events = await source_of(info).events(traceId)
     return [
         {
             **_event(each),
@@ -44,8 +44,22 @@ async def sampled_events(_: object, info: Info, traceId: str) -> list[dict[str, 
             "spanId": each.span_id,
             "isZipkin": each.is_zipkin,
         }
-        for each in events
+        for each in await _events(info, traceId)
     ]
+
+
+def _asks_for_events(info: Info) -> bool:
+    """Whether the field is asked for: its name stands in the text then, fragments included."""
+    place = info.field_nodes[0].loc
+    return place is None or "attachedEvents" in place.source.body
+
+
+async def _events(info: Info, trace_id: str) -> Sequence[SpanEvent]:
+    """The events of a trace; what holds people's data is given to nobody who is not noted."""
+    found = await source_of(info).events(trace_id)
+    if found:
+        await note(info, Act.READ_SAMPLE, trace_id)
+    return found
 
 
 def key_of(span: Span) -> Key:
