@@ -14,6 +14,8 @@ enum skb_drop_reason {
 	SKB_DROP_REASON_NOT_SPECIFIED,
 	SKB_DROP_REASON_TCP_OLD_DATA,
 	SKB_DROP_REASON_TCP_OFOMERGE,
+	SKB_DROP_REASON_TCP_OFO_DROP,
+	SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK,
 	SKB_DROP_REASON_TCP_OLD_ACK,
 	SKB_DROP_REASON_TCP_OLD_SEQUENCE,
 	SKB_DROP_REASON_QUEUE_PURGE,
@@ -30,7 +32,9 @@ enum skb_drop_reason {
 
 /*
  * The end of a packet that lost nothing: its bytes had come before (OLD_DATA, OLD_SEQUENCE,
- * OFOMERGE), it was somebody else's copy (OTHERHOST), or its socket closed (QUEUE_PURGE).
+ * OFOMERGE) or came in another one while it waited out of order (OFO_DROP), it only confirmed what
+ * was confirmed (OLD_ACK, PAWS_ACK), it was somebody else's copy (OTHERHOST), or its socket closed
+ * (QUEUE_PURGE).
  */
 inline_always int is_ordinary(u32 reason)
 {
@@ -38,6 +42,8 @@ inline_always int is_ordinary(u32 reason)
 	       IS(reason, SKB_DROP_REASON_NOT_SPECIFIED) ||
 	       IS(reason, SKB_DROP_REASON_TCP_OLD_DATA) ||
 	       IS(reason, SKB_DROP_REASON_TCP_OFOMERGE) ||
+	       IS(reason, SKB_DROP_REASON_TCP_OFO_DROP) ||
+	       IS(reason, SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK) ||
 	       IS(reason, SKB_DROP_REASON_TCP_OLD_ACK) ||
 	       IS(reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
 	       IS(reason, SKB_DROP_REASON_QUEUE_PURGE) || IS(reason, SKB_DROP_REASON_OTHERHOST);
