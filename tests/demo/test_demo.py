@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ class Running:
         found = [
             pid
             for pid in leftover.children(self.name)
-            if f"podwire.cli\0{program}\0" in Path(f"/proc/{pid}/cmdline").read_text()
+            if re.search(rf"podwire\.[.\w]+\0{program}\0", Path(f"/proc/{pid}/cmdline").read_text())
         ]
         return found[0] if len(found) == 1 else 0
 

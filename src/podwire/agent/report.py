@@ -177,24 +177,25 @@ def _meters(edge: _Edge, flow: Flow) -> Iterator[Meter]:
 def _operation_meters(edge: _Edge, name: str, operation: Operation) -> Iterator[Meter]:
     stem = f"{PREFIX}_{edge.side}_{STEMS.get(name, name)}"
     if operation.count:
-        yield Single(f"{stem}_counts_counter", edge.labels, operation.count)
+        yield Single(_named(stem, "counts_counter"), edge.labels, operation.count)
     if operation.bytes:
-        yield Single(f"{stem}_bytes_counter", edge.labels, operation.bytes)
+        yield Single(_named(stem, "bytes_counter"), edge.labels, operation.bytes)
     if operation.time and operation.count:
         average = operation.time / operation.count
-        yield Single(f"{stem}_exe_time_counter", edge.labels, average)
+        yield Single(_named(stem, "exe_time_counter"), edge.labels, average)
     scale = bounds.L4_US if name == "rtt" else bounds.L4_NS
-    histogram = f"{stem}_histogram" if name == "rtt" else f"{stem}_exe_time_histogram"
-    yield from _histogram(histogram, edge.labels, scale, operation.buckets)
+    histogram = "histogram" if name == "rtt" else "exe_time_histogram"
+    yield from _histogram(_named(stem, histogram), edge.labels, scale, operation.buckets)
 
 
 def _http_meters(edge: _Edge, http: Http) -> Iterator[Meter]:
     stem, labels = f"{PREFIX}_http1", edge.labels
     responses = sum(http.responses.values())
     if http.requests:
-        yield Single(f"{stem}_request_counter", labels, http.requests)
+        yield Single(_named(stem, "request_counter"), labels, http.requests)
     for code, count in sorted(http.responses.items()):
-        yield Single(f"{stem}_response_status_counter", (*labels, ("code", str(code))), count)
+        name = _named(stem, "response_status_counter")
+        yield Single(name, (*labels, ("code", str(code))), count)
     averages = (
         ("request_package_size_avg", http.request_bytes, http.requests),
         ("response_package_size_avg", http.response_bytes, responses),
@@ -202,14 +203,14 @@ def _http_meters(edge: _Edge, http: Http) -> Iterator[Meter]:
     )
     for name, total, count in averages:
         if total and count:
-            yield Single(f"{stem}_{name}", labels, total / count)
+            yield Single(_named(stem, name), labels, total / count)
     histograms = (
         ("request_package_size_histogram", bounds.HTTP_BYTES, http.request_size_buckets),
         ("response_package_size_histogram", bounds.HTTP_BYTES, http.response_size_buckets),
         (f"{edge.side}_duration_histogram", bounds.HTTP_MS, http.duration_buckets),
     )
     for name, scale, counts in histograms:
-        yield from _histogram(f"{stem}_{name}", labels, scale, counts)
+        yield from _histogram(_named(stem, name), labels, scale, counts)
 
 
 def _histogram(
@@ -217,6 +218,12 @@ def _histogram(
 ) -> Iterator[Meter]:
     if any(counts):
         yield Histogram(name, labels, tuple(map(_bucket, scale, counts)))
+
+
+@lru_cache(256)
+def _named(stem: str, what: str) -> str:
+    """Each name of a meter, kept once however many edges have one."""
+    return f"{stem}_{what}"
 
 
 @lru_cache(4096)

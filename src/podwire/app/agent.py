@@ -7,7 +7,7 @@ In: settings.  Out: a running agent until it is cancelled.
 import asyncio
 import json
 import logging
-import socket
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,8 +15,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import psutil
 
 from podwire.agent.agent import Agent, Scanner
 from podwire.agent.settings import AgentSettings
@@ -31,6 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 1.0
+HOST, OWN = Path("/proc/1/net"), Path("/proc/self/net")
+"""Whose addresses are near: in a pod those of the node, elsewhere those of our own network."""
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
@@ -44,6 +46,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
     for each in kernel.missing:
         log.warning("%s", each)
     uplink = GrpcUplink(settings.backend, str(uuid.uuid4()), token=settings.token)
+    tables = HOST if settings.kubernetes else OWN
     try:
         async with _scanner(settings) as (scanner, followed):
             agent = Agent(
@@ -52,7 +55,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
                 source=kernel,
                 uplink=uplink,
                 now_ms=now_ms,
-                host_addresses=address.host_addresses if settings.kubernetes else host_addresses,
+                host_addresses=partial(address.host_addresses, tables),
                 memory_mb=memory_mb,
             )
             async with asyncio.TaskGroup() as group:
@@ -93,17 +96,8 @@ def now_ms() -> int:
 
 def memory_mb() -> float:
     """What this process has of the node's memory, in MB."""
-    return float(psutil.Process().memory_info().rss) / 1e6
-
-
-def host_addresses() -> set[str]:
-    """Every IP address of this host's own network namespace."""
-    return {
-        each.address.partition("%")[0]
-        for addresses in psutil.net_if_addrs().values()
-        for each in addresses
-        if each.family in (socket.AF_INET, socket.AF_INET6)
-    }
+    resident = Path("/proc/self/statm").read_text().split()[1]
+    return int(resident) * PAGE_BYTES / 1e6
 
 
 async def _write_status(path: Path, statistics: Callable[[], Mapping[str, int]]) -> None:

@@ -81,6 +81,16 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         raise ConfigError(f"{path}: {error}") from error
 
 
+def with_processes(settings: AgentSettings) -> AgentSettings:
+    """The same settings. Raises `ConfigError` when an agent would watch nobody for ever."""
+    if not settings.hosts and not settings.kubernetes:
+        raise ConfigError(
+            "agent names no process: give a --config with at least one rule in agent.hosts, "
+            "or with agent.kubernetes.node"
+        )
+    return settings
+
+
 def _parse(path: Path, environment: Mapping[str, str]) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(substitute(path.read_text(), environment)) or {}

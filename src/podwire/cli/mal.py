@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from podwire.cli.output import REFUSED, Format, Output, console, errors, exit_codes
 
@@ -107,4 +106,6 @@ def evaluate(
     if output is Output.JSON:
         print(json.dumps({"metrics": found}, indent=2))  # noqa: T201
     else:
+        import yaml
+
         print(yaml.safe_dump({"metrics": found}, sort_keys=False), end="")  # noqa: T201

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +45,8 @@ def show(
     if output is Output.JSON:
         print(json.dumps(list(rows), indent=2))  # noqa: T201
     elif output is Output.YAML:
+        import yaml
+
         print(yaml.safe_dump(list(rows), sort_keys=False), end="")  # noqa: T201
     elif rows:
         console().print(_table(rows, columns))

@@ -1,6 +1,5 @@
 """`podwire record`: a line between an agent and its backend that remembers what is said."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,8 @@ def record(
     listen: Annotated[str, typer.Option(help="HOST:PORT for the agent.")] = "127.0.0.1:0",
 ) -> None:
     """Pass on what an agent says to a backend, and write it to FILE, until Ctrl-C."""
+    import asyncio
+
     from podwire.app import record as app
     from podwire.app.lifetime import log_to_stderr, run
 

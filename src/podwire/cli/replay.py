@@ -1,6 +1,5 @@
 """`podwire replay`: say a recording again, to another backend."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,8 @@ def replay(
 
     Exit code 1 when a call was refused.
     """
+    import asyncio
+
     import grpc
 
     from podwire.app.replay import Outcome

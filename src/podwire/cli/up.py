@@ -11,16 +11,12 @@ def up(config: Config = None, verbose: Verbose = False) -> None:
     from podwire.app import up as app
     from podwire.app.lifetime import log_to_stderr, run
     from podwire.app.programs import Ended
-    from podwire.app.settings import ConfigError, load
+    from podwire.app.settings import ConfigError, load, with_processes
 
     log_to_stderr(verbose=verbose)
     with exit_codes(ConfigError):
         settings = load(config)
-        if not settings.agent.hosts and not settings.agent.kubernetes:
-            raise ConfigError(
-                "agent names no process: give a --config with at least one rule in agent.hosts, "
-                "or with agent.kubernetes.node"
-            )
+        with_processes(settings.agent)
     code = OK
     try:
         run(app.run(settings.backend, config, verbose=verbose))

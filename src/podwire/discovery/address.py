@@ -1,8 +1,8 @@
 """
 The addresses of this machine, whatever network namespace we run in.
 
-In: /proc/1/net, the tables of the host's first process.  Out: IP addresses. So an agent in a pod
-knows its node's addresses without being on the node's network.
+In: the tables of a process, as /proc/1/net of the host's first.  Out: IP addresses. So an agent in
+a pod knows its node's addresses without being on the node's network.
 """
 
 import re
@@ -12,8 +12,8 @@ from pathlib import Path
 LOCAL = re.compile(r"\|-- (\S+)\n(?: +/\d+ .*\n)*? +/32 host LOCAL")
 
 
-def host_addresses(tables: Path = Path("/proc/1/net")) -> set[str]:
-    """Every IP address of the host; empty when its tables cannot be read."""
+def host_addresses(tables: Path) -> set[str]:
+    """Every IP address of a process's network; empty when its tables cannot be read."""
     return {*LOCAL.findall(_text(tables / "fib_trie")), *_v6(_text(tables / "if_inet6"))}
 
 

@@ -8,6 +8,7 @@ takes the last one that is not empty, wherever it stands.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from io import BytesIO
 
 from podwire.model.meter import Collection, Histogram, Meter, Single
 from podwire.wire.error import Malformed
@@ -23,8 +24,10 @@ PART = 64
 
 def collection_bytes(collection: Collection) -> bytes:
     """The same as `collection_message`, encoded: a message is its parts, one after another."""
-    starts = range(0, len(collection.meters), PART)
-    return b"".join(_part(collection, start).SerializeToString() for start in starts)
+    encoded = BytesIO()
+    for start in range(0, len(collection.meters), PART):
+        encoded.write(_part(collection, start).SerializeToString())
+    return encoded.getvalue()
 
 
 def _part(collection: Collection, start: int) -> pb.MeterDataCollection:
