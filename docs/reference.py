@@ -22,6 +22,7 @@ from podwire.capture.probe import CAPABILITIES
 from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
 from podwire.mal import load
+from podwire.model.tls import WORDS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -113,12 +114,21 @@ def capabilities() -> str:
     return "\n".join([*lines, *rows]) + "\n"
 
 
+def tls() -> str:
+    """Why plaintext of a connection was not read, and what would make it readable."""
+    lines = ["# Why TLS was not read", "", "`reason` of GraphQL's `tlsCoverage`, in words."]
+    lines += ["", "| reason | why | what would help |", "|---|---|---|"]
+    rows = (f"| `{reason}` | {words.why} | {words.remedy} |" for reason, words in WORDS.items())
+    return "\n".join([*lines, *rows]) + "\n"
+
+
 PAGES = {
     "rule-errors.md": gallery,
     "settings.md": settings,
     "metrics.md": metrics,
     "losses.md": losses,
     "capabilities.md": capabilities,
+    "tls.md": tls,
 }
 
 

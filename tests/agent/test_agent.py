@@ -15,6 +15,7 @@ from podwire.model.flow import Flow, FlowKey, Listener, Operation, Peer, Protoco
 from podwire.model.meter import Collection, Single
 from podwire.model.process import DetectType, Entity, Process
 from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
+from podwire.model.tls import Library
 from podwire.wire.task import Order
 
 FAST = AgentSettings(
@@ -73,6 +74,9 @@ class Kernel:
 
     def listeners(self) -> Sequence[Listener]:
         return [Listener(pid, 80, 3) for pid in self.watched[-1]]
+
+    def libraries(self) -> Mapping[int, Sequence[Library]]:
+        return {}
 
     def losses(self) -> Mapping[str, int]:
         return {"flows_full": 7}

@@ -5,9 +5,21 @@ import errno
 from podwire.agent.named import Named
 from podwire.agent.report import collections
 from podwire.model import bounds
-from podwire.model.flow import Flow, FlowKey, Http, Listener, Operation, Peer, Protocol, Role, Tcp
+from podwire.model.flow import (
+    Flow,
+    FlowKey,
+    Http,
+    Listener,
+    Operation,
+    Peer,
+    Protocol,
+    Role,
+    Tcp,
+    Tls,
+)
 from podwire.model.meter import Collection, Histogram, Single
 from podwire.model.process import Entity
+from podwire.model.tls import Library, Reason
 
 GATEWAY = Entity(layer="K8S_SERVICE", service="shop", instance="pod-0", process="gateway")
 ORDERS = Entity(layer="K8S_SERVICE", service="shop", instance="pod-0", process="orders")
@@ -204,3 +216,27 @@ def test_a_bucket_is_kept_once_however_many_edges_have_it() -> None:
     histograms = [each for each in found.meters if isinstance(each, Histogram)]
     assert len(peers) == len(histograms)
     assert len(counts) == len({id(pair) for each in histograms for pair in each.buckets})
+
+
+def encrypted(pid: int, connections: int, readable: int = 0) -> Flow:
+    """TLS of a process to one server."""
+    key = FlowKey(pid, "10.0.0.1", Peer("10.0.0.7", 443), Role.CLIENT, Protocol.UNKNOWN, tls=True)
+    return Flow(key, {}, tls=Tls(connections, readable))
+
+
+def test_unread_connections_are_laid_to_the_library_of_their_process() -> None:
+    """And what was read is told beside them."""
+    libraries = {1: [Library("/app", "rustls 0.23", Reason.INLINED)], 2: []}
+    flows = [encrypted(1, 2), encrypted(1, 1), encrypted(2, 5), encrypted(3, 4, 3)]
+    found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, libraries=libraries)
+    assert {
+        (("library", "rustls 0.23"), ("reason", "inlined")): 3,
+        (("library", "unknown"), ("reason", "unknown")): 5,
+        (("library", "unknown"), ("reason", "unseen")): 4,
+        (("protocol", "unknown"), ("is_ssl", "true")): 3,
+    } == {
+        meter.labels[-2:]: meter.value
+        for collection in found
+        for meter in collection.meters
+        if isinstance(meter, Single)
+    }

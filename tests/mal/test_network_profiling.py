@@ -179,7 +179,7 @@ def test_addresses_get_the_cluster_s_names() -> None:
 
 
 def test_all_metrics_are_there() -> None:
-    """The 42 metrics of network profiling, and the exact byte totals of HTTP."""
+    """The 42 metrics of network profiling, exact bytes of HTTP, and what of TLS was read."""
     expected = {
         *(f"{x}_{op}_cpm" for x in SIDES for op in OPERATIONS),
         *(f"{x}_{op}_total_bytes" for x in SIDES for op in ("write", "read")),
@@ -192,10 +192,11 @@ def test_all_metrics_are_there() -> None:
         *(f"http1_{m}_package_size{tail}" for m in MESSAGES for tail in ("", "_percentile")),
         *(f"http1_{x}_duration{tail}" for x in SIDES for tail in ("", "_percentile")),
         *(f"http1_{m}_total_bytes" for m in MESSAGES),
+        *("tls_connections", "tls_readable"),
     }
     metrics = network_profiling().metrics
 
-    assert 42 + 2 == len(expected)
+    assert 42 + 2 + 2 == len(expected)
     assert {f"process_relation_{name}" for name in expected} == {each.name for each in metrics}
     assert (
         Metric(

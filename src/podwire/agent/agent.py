@@ -155,6 +155,7 @@ class Agent:
         self._sample()
         lost = self._newly_lost()
         listeners = self._source.listeners() if self._watched else ()
+        libraries = self._source.libraries() if self._watched else {}
         for named in self._registry.views(self._work.instances):
             self._outbox.put(
                 collections(
@@ -164,6 +165,7 @@ class Agent:
                     timestamp_ms=self._now_ms(),
                     lost=lost,
                     listeners=listeners,
+                    libraries=libraries,
                 )
             )
 

@@ -12,8 +12,12 @@ from typing import TypeVar
 
 from podwire.model.flow import Flow, Tcp
 from podwire.model.meter import Meter, Single
+from podwire.model.tls import Reason
 
 PREFIX = "podwire_capture"
+
+UNNAMED = "unknown"
+"""The library of a process that shows none: a label is never empty."""
 
 Labels = tuple[tuple[str, str], ...]
 Key = TypeVar("Key")
@@ -36,6 +40,17 @@ def fact_meters(labels: Labels, flow: Flow) -> Iterator[Meter]:
 def loss_meters(lost: Mapping[str, int]) -> Iterator[Meter]:
     """What the node's kernel half could not count since the last report."""
     yield from _by_reason("lost", (), lost)
+
+
+def tls_meters(
+    labels: Labels, blamed: Mapping[tuple[str, Reason], int], readable: int
+) -> Iterator[Meter]:
+    """An edge's TLS connections by whom they are laid to if unread, and how many were read."""
+    for (library, reason), count in sorted(blamed.items()):
+        where = (*labels, ("library", library or UNNAMED), ("reason", reason.value))
+        yield Single(f"{PREFIX}_tls_total", where, count)
+    if readable:
+        yield Single(f"{PREFIX}_tls_readable_total", labels, readable)
 
 
 def overflow_meters(ports: Mapping[int, int]) -> Iterator[Meter]:

@@ -19,12 +19,14 @@ from podwire.agent.fact import (
     overflow_meters,
     sum_counts,
     sum_facts,
+    tls_meters,
 )
 from podwire.agent.named import Named
 from podwire.agent.peer import Peer, peer_of
 from podwire.model import bounds
 from podwire.model.flow import OPERATIONS, Flow, Http, Listener, Operation, Protocol, Role, Tls
 from podwire.model.meter import Collection, Histogram, Meter, Single
+from podwire.model.tls import Library, Reason, blame
 
 PREFIX = "rover_net_p"
 """Rover's meter prefix; rule files know meters by it."""
@@ -35,6 +37,7 @@ STEMS = {"rtt": "write_rtt"}
 """Operations whose name on the wire is another."""
 
 NOTHING: Mapping[str, int] = {}
+NO_LIBRARIES: Mapping[int, Sequence[Library]] = {}
 
 PROTOCOLS = {Protocol.UNKNOWN: "unknown", Protocol.HTTP1: "http", Protocol.HTTP2: "http"}
 
@@ -57,22 +60,29 @@ def collections(
     timestamp_ms: int,
     lost: Mapping[str, int] = NOTHING,
     listeners: Iterable[Listener] = (),
+    libraries: Mapping[int, Sequence[Library]] = NO_LIBRARIES,
 ) -> list[Collection]:
     """
     What to report of a drain; flows of processes without a name are left out.
 
     `host_addresses` are the addresses of this host: a peer there that nobody monitors is `local`.
     `lost` is of the whole node, and said to each instance: its numbers may lack that much.
+    `libraries` of TLS are by pid: unread connections are laid to them.
     """
     flows = [flow for flow in flows if flow.key.pid in named]
     near = {*host_addresses, "0.0.0.0", "::", *(flow.key.local_address for flow in flows)}  # noqa: S104
     edges: dict[_Edge, Flow] = {}
+    blamed: dict[_Edge, Counter[tuple[str, Reason]]] = defaultdict(Counter)
     for flow in flows:
         edge = _edge_of(flow, named, near)
         edges[edge] = _sum(edges[edge], flow) if edge in edges else flow
+        if flow.tls.connections:
+            blamed[edge][blame(libraries.get(flow.key.pid))] += flow.tls.connections
     meters: dict[tuple[str, str], list[Meter]] = defaultdict(list)
     for edge, flow in edges.items():
         meters[edge.service, edge.instance].extend(_meters(edge, flow))
+        tls = tls_meters(edge.labels, blamed.get(edge, {}), flow.tls.readable)
+        meters[edge.service, edge.instance].extend(tls)
     for (service, instance), ports in _overflows(listeners, named).items():
         meters[service, instance].extend(overflow_meters(ports))
     for found in meters.values():

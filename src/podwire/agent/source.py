@@ -5,6 +5,7 @@ from typing import Protocol
 
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow, Listener
+from podwire.model.tls import Library
 
 
 class FlowSource(Protocol):
@@ -29,6 +30,9 @@ class FlowSource(Protocol):
 
     def listeners(self) -> Sequence[Listener]:
         """Sockets of these processes that had no room for a connection since the last call."""
+
+    def libraries(self) -> Mapping[int, Sequence[Library]]:
+        """What these processes have of TLS, by pid; those not looked into yet are not there."""
 
     def losses(self) -> Mapping[str, int]:
         """What could not be counted, by reason, since the source was opened."""

@@ -36,6 +36,7 @@ from podwire.capture.tls.attach import Probes
 from podwire.capture.tls.follow import Follower, Means
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow, Listener
+from podwire.model.tls import Library
 
 RATES = (250, 100, 300, 1000)
 """Ticks a second that kernels are built with."""
@@ -98,6 +99,9 @@ class Kernel:
     def tls(self) -> Follower | None:
         """Who probes the TLS libraries of watched processes, while there are any."""
         return self._program.tls if self._program else None
+
+    def libraries(self) -> Mapping[int, Sequence[Library]]:
+        return self._program.tls.libraries() if self._program else {}
 
     def drain(self) -> Sequence[Flow]:
         return self._program.drain() if self._program else ()

@@ -10,7 +10,7 @@ from podwire.cli.agent import agent
 from podwire.cli.audit import audit
 from podwire.cli.backend import backend
 from podwire.cli.demo import demo
-from podwire.cli.doctor import doctor
+from podwire.cli.doctor import app as doctor
 from podwire.cli.mal import app as mal
 from podwire.cli.metrics import metrics
 from podwire.cli.record import record
@@ -18,6 +18,7 @@ from podwire.cli.replay import replay
 from podwire.cli.request import request
 from podwire.cli.requests import requests
 from podwire.cli.task import app as task
+from podwire.cli.tls import tls
 from podwire.cli.topology import topology
 from podwire.cli.up import up
 
@@ -38,12 +39,13 @@ app.command(rich_help_panel=RUN)(demo)
 app.command(rich_help_panel=RUN)(up)
 app.command(rich_help_panel=RUN)(backend)
 app.command(rich_help_panel=RUN)(agent)
-app.command(rich_help_panel=RUN)(doctor)
+app.add_typer(doctor, name="doctor", rich_help_panel=RUN)
 app.add_typer(mal, name="mal", rich_help_panel=RUN)
 app.command(rich_help_panel=RUN)(record)
 app.command(rich_help_panel=RUN)(replay)
 app.add_typer(task, name="task", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(topology)
+app.command(rich_help_panel=ASK)(tls)
 app.command(rich_help_panel=ASK)(metrics)
 app.command(rich_help_panel=ASK)(requests)
 app.command(rich_help_panel=ASK)(request)

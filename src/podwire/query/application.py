@@ -36,6 +36,7 @@ from podwire.query.answer import (
     record,
     server,
     task,
+    tls,
     topology,
     trace,
     value,
@@ -66,7 +67,7 @@ long_scalar = ScalarType("Long", serializer=int, value_parser=_long)
 
 MODULES = (
     audit, continuous, dashboard, empty, endpoint, metadata, metric, profiling, record, server,
-    task, topology, trace, value,
+    task, tls, topology, trace, value,
 )  # fmt: skip
 
 

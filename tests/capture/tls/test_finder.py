@@ -11,7 +11,8 @@ import pytest
 
 from capture.tls.program import LIBRARIES, running, static_openssl, stripped_openssl
 from podwire.capture.tls import Binary, Family, Finder
-from podwire.capture.tls.finder import GONE, Pace
+from podwire.capture.tls.finder import Pace
+from podwire.model.tls import Reason
 
 PYTHON = ("import ssl; print('on', flush=True); import time; time.sleep(99)",)
 
@@ -88,9 +89,9 @@ def test_a_deleted_program_that_may_not_be_opened_is_named(tmp_path: Path) -> No
     (tmp_path / "7" / "maps").write_text(line)
     looker = Finder(tmp_path)
     found = only(looker.find(7))
-    assert ("/opt/shop/server", GONE) == (found.name, found.why)
+    assert ("/opt/shop/server", Reason.GONE) == (found.name, found.reason)
     assert "CAP_CHECKPOINT_RESTORE" in found.remedy
-    assert {GONE: 1} == looker.refused
+    assert {Reason.GONE: 1} == looker.refused
 
 
 def test_a_library_that_is_written_over_is_looked_through_again(tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_a_broken_program_is_named_counted_and_said_once_a_minute(
     now = 61.0
     looker.find(9)
     assert 2 == len(caplog.records)
-    assert [3] == list(looker.refused.values())
+    assert {Reason.BROKEN: 3} == looker.refused
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from podwire.capture.tls.elf import Elf
 from podwire.capture.tls.point import Call, Family, Point
+from podwire.model.tls import Reason
 
 OPENSSL = {
     "SSL_read": Call.READ,
@@ -38,17 +39,13 @@ GNUTLS = {
 }
 TABLES: Mapping[Family, Mapping[str, Call]] = {Family.OPENSSL: OPENSSL, Family.GNUTLS: GNUTLS}
 
-PROXY = "let a proxy beside it that uses OpenSSL speak TLS for it"
-KEEP_SYMBOLS = "build it without stripping it (strip --strip-debug keeps what is needed)"
-
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What tells a library that shows no functions."""
 
     library: str
-    why: str
-    remedy: str
+    reason: Reason
     text: bytes = b""
     """A string that only this library brings."""
 
@@ -58,31 +55,19 @@ class Mark:
     version: re.Pattern[bytes] | None = None
 
 
-STRIPPED = "it is linked into the program, and the program is stripped of its symbols"
-INLINED = "its functions are inlined and have no stable names"
-LAYERED = "it layers TLS under files of its own, not under sockets"
-COMPILED = "the Java machine compiles its TLS while it runs: no file has its functions"
-NO_PROBES = "podwire has no probes for it"
-
 MARKS = (
-    Mark("OpenSSL", STRIPPED, KEEP_SYMBOLS, text=b"ssl/record/rec_layer_s3.c\0"),
-    Mark("BoringSSL", STRIPPED, KEEP_SYMBOLS, text=b"TLS client read_server_hello\0"),
+    Mark("OpenSSL", Reason.STRIPPED, text=b"ssl/record/rec_layer_s3.c\0"),
+    Mark("BoringSSL", Reason.STRIPPED, text=b"TLS client read_server_hello\0"),
     Mark(
         "rustls",
-        INLINED,
-        f"build it with native-tls (OpenSSL), or {PROXY}",
+        Reason.INLINED,
         text=b"/rustls-0.",
         version=re.compile(rb"/rustls-(\d+\.\d+\.\d+)"),
     ),
-    Mark("NSS", LAYERED, f"use OpenSSL or GnuTLS, or {PROXY}", symbol="SSL_ImportFD"),
-    Mark("mbed TLS", NO_PROBES, PROXY, symbol="mbedtls_ssl_read"),
-    Mark("wolfSSL", NO_PROBES, PROXY, symbol="wolfSSL_read"),
-    Mark(
-        "Java (JSSE)",
-        COMPILED,
-        f"use netty-tcnative with a shared OpenSSL, or {PROXY}",
-        symbol="JNI_CreateJavaVM",
-    ),
+    Mark("NSS", Reason.LAYERED, symbol="SSL_ImportFD"),
+    Mark("mbed TLS", Reason.UNPROBED, symbol="mbedtls_ssl_read"),
+    Mark("wolfSSL", Reason.UNPROBED, symbol="wolfSSL_read"),
+    Mark("Java (JSSE)", Reason.COMPILED, symbol="JNI_CreateJavaVM"),
 )
 """In the order in which they are looked for."""
 

@@ -18,6 +18,7 @@ from podwire.capture.tls.elf import Unreadable
 from podwire.capture.tls.mapping import Mapped, mapped_in, read_maps
 from podwire.capture.tls.point import Binary
 from podwire.capture.tls.scan import Scan, scan
+from podwire.model.tls import WORDS, Reason
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,6 @@ BREATH_S = 0.005
 MOST_FILES = 4096
 MOST_PROCESSES = 1024
 SAY_EVERY_S = 60.0
-
-GONE = "its file was deleted or replaced while it runs"
-DENIED = "the agent may not look into this process"
-RESTART = "restart it, or grant the agent CAP_CHECKPOINT_RESTORE (kernel 5.9) or CAP_SYS_ADMIN"
-GRANT = "grant the agent CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
-REPORT = "install the program again; if it runs well, tell us which one it is"
 
 FileKey = tuple[int, int, int, int]
 
@@ -90,7 +85,7 @@ class Finder:
         self.scanned = 0
         """Files that were looked through: each once, however many run them."""
 
-        self.refused: Counter[str] = Counter()
+        self.refused: Counter[Reason] = Counter()
         """Files that could not be looked through, by why."""
 
     def find(self, pid: int) -> tuple[Binary, ...]:
@@ -99,8 +94,8 @@ class Finder:
             try:
                 maps = read_maps(self._proc / str(pid))
             except PermissionError:
-                self._refuse(DENIED, f"process {pid}")
-                return (_unreachable(f"process {pid}", DENIED, GRANT),)
+                self._refuse(Reason.DENIED, f"process {pid}")
+                return (_unreachable(f"process {pid}", Reason.DENIED),)
             except OSError:
                 self._looks.pop(pid, None)
                 return ()
@@ -125,15 +120,15 @@ class Finder:
             if path is not None:
                 yield from self._binary(path, each.name)
             elif process.exists():
-                self._refuse(GONE, each.name)
-                yield _unreachable(each.name, GONE, RESTART, each.inode)
+                self._refuse(Reason.GONE, each.name)
+                yield _unreachable(each.name, Reason.GONE, each.inode)
             self._pace.pause()
 
     def _binary(self, path: Path, name: str) -> Iterator[Binary]:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            self._refuse(error.strerror or "it cannot be opened", name)
+            self._refuse(Reason.BROKEN, name, error.strerror)
             return
         try:
             at = os.fstat(fd)
@@ -153,8 +148,8 @@ class Finder:
                 library=found.library,
                 points=found.points,
                 layout=found.layout,
-                why=found.why,
-                remedy=found.remedy,
+                reason=found.reason,
+                detail=found.detail,
             )
 
     def _scan(self, key: FileKey, fd: int, name: str) -> Scan | None:
@@ -165,18 +160,19 @@ class Finder:
         try:
             found = scan(fd, self._pace.pause)
         except (Unreadable, OSError) as error:
-            self._refuse(str(error), name)
-            found = Scan("unknown", why=f"its file cannot be read: {error}", remedy=REPORT)
+            self._refuse(Reason.BROKEN, name, str(error))
+            found = Scan("unknown", reason=Reason.BROKEN, detail=str(error))
         self._scans[key] = found
         if len(self._scans) > self._most_files:
             self._scans.popitem(last=False)
         return found
 
-    def _refuse(self, why: str, name: str) -> None:
+    def _refuse(self, reason: Reason, name: str, detail: str | None = None) -> None:
         """Counted always, said once a minute."""
-        self.refused[why if why in (GONE, DENIED) else "its file cannot be read"] += 1
+        self.refused[reason] += 1
         if self._clock() - self._said_at >= SAY_EVERY_S:
             self._said_at = self._clock()
+            why = detail or WORDS[reason].why
             log.warning("cannot tell whether %s has TLS: %s", name, why)
 
 
@@ -198,7 +194,7 @@ def _is_unchanged(binary: Binary) -> bool:
         return False
 
 
-def _unreachable(name: str, why: str, remedy: str, inode: int = 0) -> Binary:
+def _unreachable(name: str, reason: Reason, inode: int = 0) -> Binary:
     return Binary(
         device=0,
         inode=inode,
@@ -208,6 +204,5 @@ def _unreachable(name: str, why: str, remedy: str, inode: int = 0) -> Binary:
         name=name,
         family=None,
         library="unknown",
-        why=why,
-        remedy=remedy,
+        reason=reason,
     )

@@ -16,6 +16,7 @@ from podwire.capture.library import Unavailable
 from podwire.capture.tls.attach import File, Probes, file_of
 from podwire.capture.tls.link import Rung
 from podwire.capture.tls.point import Binary
+from podwire.model.tls import Library, Reason
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,14 @@ class Follower:
         each = (binary for found in self.binaries.values() for binary in found if binary.points)
         return {file_of(binary): self._why for binary in each} if self._why else {}
 
+    def libraries(self) -> dict[int, tuple[Library, ...]]:
+        """What the processes have of TLS at the last look, and whether it is read."""
+        binaries, attached, refused = self.binaries, self.attached, self.refusals
+        return {
+            pid: tuple(_library(each, attached, refused) for each in found)
+            for pid, found in binaries.items()
+        }
+
     def close(self) -> None:
         """Detach everything; closing twice is fine."""
         with self._change:
@@ -143,3 +152,10 @@ class Follower:
         if self._probes:
             self._probes.close()
             self._probes = None
+
+
+def _library(binary: Binary, attached: Collection[File], refused: Collection[File]) -> Library:
+    """Between being found and being probed, nobody has read of it."""
+    file = file_of(binary)
+    probed = None if file in attached else Reason.REFUSED if file in refused else Reason.UNSEEN
+    return Library(binary.name, binary.library, binary.reason or probed)

@@ -25,6 +25,10 @@ MOST_BASE = 1 << 16
 """Bytes of C code that a linker puts before the first Go function, at most."""
 
 
+class TooOld(Unreadable):
+    """A table of before Go 1.18."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function of a Go program."""
@@ -47,7 +51,7 @@ class Pclntab:
         head = elf.read(self._at, 72)
         magic, _, unit, pointer = struct.unpack_from("<IHBB", head)
         if magic in OLD:
-            raise Unreadable("it was built with a Go before 1.18")
+            raise TooOld("it was built with a Go before 1.18")
         if magic not in MAGICS or pointer != 8 or unit != 1:
             raise Unreadable("its table of Go functions is of an unknown form")
         words = struct.unpack_from("<8Q", head, 8)

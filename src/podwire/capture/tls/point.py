@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from podwire.model.tls import WORDS, Reason
+
 
 class Family(StrEnum):
     """Libraries with one calling convention; BoringSSL is of OpenSSL's."""
@@ -85,13 +87,24 @@ class Binary:
     layout: Mapping[str, int] = field(default_factory=dict)
     """Offsets in bytes of the fields that lead from a session to its socket, where needed (Go)."""
 
-    why: str = ""
-    """Why the plaintext cannot be read; empty when it can."""
+    reason: Reason | None = None
+    """Why its plaintext cannot be read; None when it can."""
 
-    remedy: str = ""
-    """What would make it readable; empty when it is."""
+    detail: str = ""
+    """What the reason was here, when it is not always the same."""
 
     @property
     def is_readable(self) -> bool:
         """Whether there is anything to attach to."""
         return bool(self.points)
+
+    @property
+    def why(self) -> str:
+        """The reason in words; empty when it can be read."""
+        words = WORDS[self.reason].why if self.reason else ""
+        return f"{words}: {self.detail}" if self.detail else words
+
+    @property
+    def remedy(self) -> str:
+        """What would make it readable; empty when it is."""
+        return WORDS[self.reason].remedy if self.reason else ""

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from podwire.capture.tls import family, go
-from podwire.capture.tls.elf import Elf, Unreadable, no_pause
+from podwire.capture.tls.elf import Elf, no_pause
+from podwire.capture.tls.pclntab import TooOld
 from podwire.capture.tls.point import Family, Point
+from podwire.model.tls import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,12 @@ class Scan:
     build_id: str = ""
     points: tuple[Point, ...] = ()
     layout: Mapping[str, int] = field(default_factory=dict)
-    why: str = ""
-    remedy: str = ""
+    reason: Reason | None = None
+    detail: str = ""
 
 
 def scan(fd: int, pause: Callable[[], None] = no_pause) -> Scan | None:
-    """Everything that it is asked of a file, once; raises `Unreadable` of one that is broken."""
+    """Everything that is asked of a file, once; raises `elf.Unreadable` of one that is broken."""
     elf = Elf(fd, pause)
     return (_scan_go(elf) if go.is_go(elf) else None) or _scan_library(elf)
 
@@ -35,13 +37,12 @@ def _scan_go(elf: Elf) -> Scan | None:
     version = go.version_of(elf)
     try:
         points = go.points_of(elf)
-    except Unreadable as error:
-        return Scan(version, Family.GO, why=str(error), remedy="build it with Go 1.18 or later")
+    except TooOld:
+        return Scan(version, Family.GO, elf.build_id(), reason=Reason.OLD_GO)
     if not points:
         return None
     if not go.is_layout_known(version):
-        why = "it is newer than the Go versions that this podwire knows"
-        return Scan(version, Family.GO, elf.build_id(), why=why, remedy="upgrade podwire")
+        return Scan(version, Family.GO, elf.build_id(), reason=Reason.NEW_GO)
     return Scan(version, Family.GO, elf.build_id(), points, go.LAYOUT)
 
 
@@ -55,4 +56,4 @@ def _scan_library(elf: Elf) -> Scan | None:
         return None
     which, version = mark
     name = f"{which.library} {version}".rstrip()
-    return Scan(name, build_id=elf.build_id(), why=which.why, remedy=which.remedy)
+    return Scan(name, build_id=elf.build_id(), reason=which.reason)
