@@ -46,6 +46,7 @@ def build_bpf() -> None:
     for source in sorted((ROOT / "bpf").glob("*.bpf.c")):
         if not source.name.endswith("_test.bpf.c"):
             compile_bpf(source, OBJECTS)
+    compile_bpf(ROOT / "bpf" / "socket.bpf.c", OBJECTS, elder=True)
 
 
 def build_bpf_tests() -> None:
@@ -54,15 +55,16 @@ def build_bpf_tests() -> None:
         compile_bpf(source, TEST_OBJECTS)
 
 
-def compile_bpf(source: Path, folder: Path) -> None:
-    """Compile one file, when it or any header is newer than its object."""
+def compile_bpf(source: Path, folder: Path, *, elder: bool = False) -> None:
+    """Compile one file, when it or any header is newer than its object (bpf/kernel.h: ELDER)."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / source.name.replace(".bpf.c", ".bpf.o")
+    kind = "-elder.bpf.o" if elder else ".bpf.o"
+    target = folder / source.name.replace(".bpf.c", kind)
     if is_fresh(target, [source, *(ROOT / "bpf").glob("*.h")]):
         return
     say("BPF", target)
-    command = [*CLANG, *BPF_FLAGS, "-I", str(ROOT / "bpf"), "-c", str(source)]
-    subprocess.run([*command, "-o", str(target)], check=True)
+    command = [*CLANG, *BPF_FLAGS, *(["-DELDER"] if elder else []), "-I", str(ROOT / "bpf")]
+    subprocess.run([*command, "-c", str(source), "-o", str(target)], check=True)
 
 
 def build_native() -> None:

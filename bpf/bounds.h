@@ -32,10 +32,10 @@ static const u32 http_ms[45] = {
 
 /*
  * The last bucket whose bound is not above the value; the first for what is below them all.
- * Global functions: the verifier proves each once and not on every path that calls it.
+ * Lone functions: the verifier proves each once and not on every path that calls it.
  */
 #define DEFINE_BUCKET(name, bounds, size)                                                          \
-	global u32 name(u64 value)                                                                 \
+	lone u32 name(u64 value)                                                                   \
 	{                                                                                          \
 		u32 low = 0, high = size;                                                          \
                                                                                                    \

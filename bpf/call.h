@@ -85,6 +85,25 @@ struct call {
 };
 
 /* Beside each thread of a watched process: the call it is in. */
+#ifdef ELDER
+struct {
+	__uint(type, MAP_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+inline_always struct call *call_of(struct task_struct *task)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &thread), none = {};
+
+	if (call)
+		return call;
+	bpf_map_update_elem(&calls, &thread, &none, MAP_NOEXIST);
+	return bpf_map_lookup_elem(&calls, &thread);
+}
+#else
 struct {
 	__uint(type, MAP_TASK_STORAGE);
 	__uint(map_flags, NO_PREALLOC);
@@ -92,17 +111,11 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
-/*
- * What a call carries is too much for the stack. A program never runs twice on one CPU at a time
- * (the kernel refuses and counts it), so a place for each that needs one is enough.
- */
-enum { WORK_OF_CALLS, WORK_OF_STATES, WORK_OF_ENDS, WORKS };
-struct {
-	__uint(type, MAP_PERCPU_ARRAY);
-	__uint(max_entries, WORKS);
-	__type(key, u32);
-	__type(value, struct work);
-} works SEC(".maps");
+inline_always struct call *call_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&calls, task, 0, STORAGE_CREATE);
+}
+#endif
 
 /* What we ourselves cost watched processes, on demand: reading the clock costs, too. */
 knob u32 is_timed = 0;
@@ -146,16 +159,14 @@ inline_always void end_cost(enum cost what, u64 start_ns)
 	add_cost(COST_CLOCK, bpf_ktime_get_ns() - end_ns);
 }
 
-/* Where there are no plain loads: the same as below, a helper a field. */
-apart u64 sock_by_helpers(u64 place)
+/* The sock behind a file, a helper a field; 0 when it is no socket. */
+apart u64 sock_in_file(struct file *file)
 {
-	struct file *file = 0;
 	struct inode *inode = 0;
 	struct socket *socket = 0;
 	struct sock *sk = 0;
 	u16 mode = 0;
 
-	bpf_probe_read_kernel(&file, sizeof(file), (void *)place);
 	if (!file || READ(inode, file->f_inode) || READ(mode, inode->i_mode))
 		return 0;
 	if ((mode & S_IFMT) != S_IFSOCK)
@@ -165,28 +176,40 @@ apart u64 sock_by_helpers(u64 place)
 	return (u64)sk;
 }
 
+/* Where there are no plain loads: the same as below. */
+inline_always u64 sock_by_helpers(u64 place)
+{
+	struct file *file = 0;
+
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)place);
+	return sock_in_file(file);
+}
+
 /* The sock behind a file descriptor of the current process, or 0 when it is no socket. */
 inline_always u64 sock_of(struct task_struct *task, u32 fd)
 {
-	struct fdtable *table = task->files->fdt;
-	struct file *file;
+	struct fdtable *table = OF(OF(task, files), fdt);
 	u64 place;
 
-	if (fd >= table->max_fds)
+	if (fd >= OF(table, max_fds))
 		return 0;
-	place = (u64)table->fd + fd * 8ULL;
+	place = (u64)OF(table, fd) + fd * 8ULL;
+#ifdef ELDER
+	return sock_by_helpers(place);
+#else
 	if (!bpf_rdonly_cast)
 		return sock_by_helpers(place);
-	file = VIEW(struct file, VIEW(struct list_head, place)->next);
+	struct file *file = VIEW(struct file, VIEW(struct list_head, place)->next);
 	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
 		return 0;
 	return (u64)VIEW(struct socket, file->private_data)->sk;
+#endif
 }
 
 /* A 32-bit call has numbers and registers of its own: it is told apart, not understood. */
 inline_always int is_compat(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return OF(task, thread_info.status) & TS_COMPAT;
 }
 
 /* Bytes that a 32-bit call moves are counted when its socket ends, by sequence numbers. */

@@ -193,6 +193,10 @@ inline_always int is_watched(u32 pid)
 }
 
 /* The same for strangers, of whom there are most: without a helper's call. */
+#ifdef ELDER
+#define is_marked is_watched
+#define mark(pid, is_on)
+#else
 inline_always int is_marked(u32 pid)
 {
 	u32 word = pid / 64;
@@ -213,6 +217,7 @@ inline_always void mark(u32 pid, int is_on)
 	else
 		__sync_fetch_and_and(bits, ~bit);
 }
+#endif
 
 inline_always void map_ipv4(struct address *to, u32 address)
 {
@@ -381,7 +386,7 @@ inline_always int is_socket_within_share(u32 pid)
 
 	if (!sockets)
 		return 1;
-	if (add(*sockets, 1) < sockets_of_process)
+	if (add_fetching(*sockets, 1) < sockets_of_process)
 		return 1;
 	add(*sockets, -1);
 	return 0;
@@ -456,10 +461,13 @@ global u32 hold_slot(struct connection *connection, const struct flow_key *key)
 	if (!connection || !key)
 		return 0;
 	slot = slot_of(key);
+	if (!hold())
+		return slot;
 	flow = flow_in(slot);
 	if (flow)
 		add(flow->holders, 1);
-	before = __sync_lock_test_and_set(&connection->slot, slot);
+	before = exchange(connection->slot, slot);
+	let_go();
 	connection->slot_for[0] = ((const u64 *)key)[0];
 	connection->slot_for[1] = ((const u64 *)key)[5];
 	flow = flow_in(before);

@@ -161,9 +161,10 @@ inline_always u32 new_slot(void)
 	if (!bpf_map_pop_elem(&vacant, &slot))
 		return slot;
 	usage = bpf_map_lookup_elem(&usages, &zero);
-	if (!usage || usage->flows + 1 >= flow_slots)
+	if (!usage || usage->flows + 1 >= flow_slots || !hold())
 		return 0;
-	slot = add(usage->flows, 1) + 1;
+	slot = add_fetching(usage->flows, 1) + 1;
+	let_go();
 	return slot < flow_slots ? slot : 0;
 }
 
@@ -190,7 +191,7 @@ inline_always int is_within_share(u32 pid)
 	u64 *flows = bpf_map_lookup_elem(&shares, &pid), one = 1;
 
 	if (flows)
-		return add(*flows, 1) < flows_of_process;
+		return add_fetching(*flows, 1) < flows_of_process;
 	bpf_map_update_elem(&shares, &pid, &one, MAP_NOEXIST);
 	return 1;
 }
@@ -241,7 +242,7 @@ inline_always void count_operation(struct operation *operation, u64 bytes, u64 t
 }
 
 /* Where a flow counts a status; STATUSES when it has seen too many different ones. */
-global u32 place_of_status(struct flow *flow, u32 code)
+whole u32 place_of_status(struct flow *flow, u32 slot, u32 code)
 {
 	if (!flow)
 		return STATUSES;
@@ -249,15 +250,27 @@ global u32 place_of_status(struct flow *flow, u32 code)
 		u32 place = (code + probe) & (STATUSES - 1);
 		u32 before = flow->statuses[place].code;
 
-		if (!before)
-			before = __sync_val_compare_and_swap(&flow->statuses[place].code, 0, code);
+		if (!before && !hold())
+			return STATUSES;
+		if (!before) {
+			before = claim(flow->statuses[place].code, code);
+			let_go();
+		}
 		if (!before || before == code)
 			return place;
 	}
 	return STATUSES;
 }
 
-global int count_reason(u32 slot, u32 what, u32 reason)
+#ifdef ELDER
+lone u32 place_alone(u32 slot, u32 code)
+{
+	return place_of_status(bpf_map_lookup_elem(&flows, &slot), slot, code);
+}
+#define place_of_status(flow, slot, code) place_alone(slot, code)
+#endif
+
+lone int count_reason(u32 slot, u32 what, u32 reason)
 {
 	struct reason_key key = {.slot = slot, .what = what, .reason = reason};
 	u64 *count = bpf_map_lookup_elem(&reasons, &key), one = 1;

@@ -23,13 +23,6 @@ struct step {
 	u32 kind;
 };
 
-struct {
-	__uint(type, MAP_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct work);
-} works SEC(".maps");
-
 inline_always void prepare(struct work *work, const struct step *step)
 {
 	work->start_ns = step->start_ns;
@@ -51,13 +44,13 @@ int play(struct step *step)
 	struct connection *connection;
 	struct work *work;
 	u64 sk = step->sk;
-	u32 zero = 0;
 
 	connection = bpf_map_lookup_elem(&connections, &sk);
-	work = bpf_map_lookup_elem(&works, &zero);
+	work = work_of(WORK_OF_CALLS);
 	if (!connection || !work)
 		return 1;
 	work->key = connection->key;
+	work->sk = sk;
 	prepare(work, step);
 	if (step->kind == STEP_CLOSE)
 		finish_messages(connection);

@@ -7,8 +7,24 @@
 #define SEC(name) __attribute__((section(name), used))
 #define inline_always static inline __attribute__((always_inline))
 #define apart static __attribute__((noinline, unused))
-/* Verified once, by itself; weak, so that the compiler keeps checks of what it returns. */
-#define global __attribute__((noinline, weak))
+/*
+ * Verified once, by itself; weak, so that the compiler keeps checks of what it returns. One that
+ * takes numbers alone is `lone`: every kernel since 5.6 knows those, pointers came with 5.13.
+ */
+#define lone __attribute__((noinline, weak))
+
+/*
+ * The elder build of the same programs is for kernels that lack what the other one calls: bpf_loop
+ * (5.17), pointers to global functions (5.13), atomics that fetch (5.12), what is stored beside a
+ * task and typed pointers to the current one (5.11). It is chosen by whether bpf_loop is there.
+ */
+#ifdef ELDER
+#define global apart
+#define whole inline_always /* of a lone function that finds its pointers by itself */
+#else
+#define global lone
+#define whole lone
+#endif
 
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value) *name
@@ -17,6 +33,7 @@ enum {
 	MAP_HASH = 1,
 	MAP_ARRAY = 2,
 	MAP_PERCPU_ARRAY = 6,
+	MAP_LRU_HASH = 9,
 	MAP_QUEUE = 22,
 	MAP_STACK = 23,
 	MAP_RINGBUF = 27,
@@ -34,6 +51,7 @@ static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3
 static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
+static u64 (*const bpf_get_current_task)(void) = (void *)35;
 static long (*const bpf_map_push_elem)(void *map, const void *value, u64 flags) = (void *)87;
 static long (*const bpf_map_pop_elem)(void *map, void *value) = (void *)88;
 static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
@@ -61,6 +79,7 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 	__attribute__((section(".ksyms"), weak));
 
 #define TYPE_ID_TARGET 1
+#ifndef ELDER
 #define VIEW(type, address)                                                                        \
 	((type *)bpf_rdonly_cast((void *)(address),                                                \
 				 __builtin_btf_type_id(*(typeof(type) *)0, TYPE_ID_TARGET)))
@@ -74,6 +93,25 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 			READ(value_, address_->field);                                             \
 		value_;                                                                            \
 	})
+/* A field of the current task, or of what hangs on it. */
+#define OF(address, field) ((address)->field)
+#define current() bpf_get_current_task_btf()
+#define LOOP(times, step, context) bpf_loop(times, step, context, 0)
+#else
+#define FIELD(type, address, field) OF((type *)(address), field)
+#define OF(address, field)                                                                         \
+	({                                                                                         \
+		typeof((address)->field) value_ = 0;                                               \
+		typeof(address) address_ = (address);                                              \
+		READ(value_, address_->field);                                                     \
+		value_;                                                                            \
+	})
+#define current() ((struct task_struct *)bpf_get_current_task())
+#define LOOP(times, step, context)                                                                 \
+	for (u32 index_ = 0; index_ < (times); index_++)                                           \
+		if (step(index_, context))                                                         \
+			break
+#endif
 
 /* Whether this kernel's structure has a field, by its type and name. */
 #define HAS_FIELD(field) __builtin_preserve_field_info(field, 2)
@@ -84,6 +122,68 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 /* Set before the programs are loaded: the verifier drops what they switch off. */
 #define knob const volatile
 
+/* What several CPUs do to one value at once, each knowing what it was before. */
+#ifndef ELDER
 #define add(target, value) __sync_fetch_and_add(&(target), (value))
+#define add_fetching(target, value) add(target, value)
+#define exchange(target, value) __sync_lock_test_and_set(&(target), value)
+#define claim(target, value) __sync_val_compare_and_swap(&(target), 0, value)
+#define hold() 1
+#define let_go()
+#else
+/* In words: compilers that know the atomics of 5.12 write nothing else. */
+#define add(target, value)                                                                         \
+	({                                                                                         \
+		if (sizeof(target) == 8)                                                           \
+			__asm__ volatile("lock *(u64 *)(%0 + 0) += %1"                             \
+					 :                                                         \
+					 : "r"(&(target)), "r"((u64)(value))                       \
+					 : "memory");                                              \
+		else                                                                               \
+			__asm__ volatile("lock *(u32 *)(%0 + 0) += %1"                             \
+					 :                                                         \
+					 : "r"(&(target)), "w"((u32)(value))                       \
+					 : "memory");                                              \
+	})
+/* These are one step among several CPUs only while what is behind hold() is done. */
+#define add_fetching(target, value)                                                                \
+	({                                                                                         \
+		add(target, value);                                                                \
+		(target) - (value);                                                                \
+	})
+#define exchange(target, value)                                                                    \
+	({                                                                                         \
+		typeof(target) before_ = (target);                                                 \
+		(target) = (value);                                                                \
+		before_;                                                                           \
+	})
+#define claim(target, value) exchange(target, before_ ? before_ : (value))
+
+/* Key: 0, while somebody holds it: a map refuses a second one, and that is one step. */
+struct {
+	__uint(type, MAP_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} held SEC(".maps");
+
+/* Wait for one's turn, which is short; 0 when it did not come: then nothing may be done. */
+inline_always int hold(void)
+{
+	u32 zero = 0;
+
+	return !bpf_map_update_elem(&held, &zero, &zero, MAP_NOEXIST) ||
+	       !bpf_map_update_elem(&held, &zero, &zero, MAP_NOEXIST) ||
+	       !bpf_map_update_elem(&held, &zero, &zero, MAP_NOEXIST) ||
+	       !bpf_map_update_elem(&held, &zero, &zero, MAP_NOEXIST);
+}
+
+inline_always void let_go(void)
+{
+	u32 zero = 0;
+
+	bpf_map_delete_elem(&held, &zero);
+}
+#endif
 
 #endif

@@ -47,6 +47,26 @@ struct feed {
 	struct work *work;
 };
 
+#ifdef ELDER
+/* The connection and message of a call, told by numbers alone; 0 when they are gone. */
+inline_always int feed_of(u32 which, struct feed *feed)
+{
+	struct connection *connection;
+	u64 sk;
+
+	feed->work = work_of(which);
+	if (!feed->work)
+		return 0;
+	sk = feed->work->sk;
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	feed->connection = connection;
+	if (!connection)
+		return 0;
+	feed->message = &connection->messages[feed->work->direction & 1];
+	return 1;
+}
+#endif
+
 inline_always int is_skipped(u8 state)
 {
 	return state >= MESSAGE_CHUNK && state < MESSAGE_LOST;
@@ -95,7 +115,7 @@ inline_always void give_up_early(struct connection *connection, const struct flo
 }
 
 /* Nothing that is underway can be told any more. */
-global int forget_messages(struct connection *connection, const struct flow_key *key)
+whole int forget_messages(struct connection *connection, const struct flow_key *key)
 {
 	u32 waiting;
 
@@ -114,6 +134,24 @@ global int forget_messages(struct connection *connection, const struct flow_key 
 	return 0;
 }
 
+#ifdef ELDER
+lone int forget_alone(u32 which)
+{
+	struct feed feed;
+
+	return feed_of(which, &feed) && forget_messages(feed.connection, &feed.work->key);
+}
+#endif
+
+inline_always void forget_all(struct feed *feed)
+{
+#ifdef ELDER
+	forget_alone(feed->work->which);
+#else
+	forget_messages(feed->connection, &feed->work->key);
+#endif
+}
+
 /*
  * The bytes are no message's, or were not seen. What never was HTTP is let go; what was is
  * ambiguous until a request proves itself.
@@ -125,7 +163,7 @@ inline_always void lose_track(struct feed *feed, enum loss reason)
 	feed->work->left = 0;
 	if (connection->is_http) {
 		count_loss(reason);
-		forget_messages(connection, &feed->work->key);
+		forget_all(feed);
 	} else if (connection->is_from_middle) {
 		feed->message->state = MESSAGE_LOST;
 	} else {
@@ -159,7 +197,7 @@ global int count_answer(struct connection *connection, const struct flow_key *ke
 	flow = flow_of(connection, key);
 	if (!flow)
 		return 0;
-	place = place_of_status(flow, answer->status);
+	place = place_of_status(flow, connection->slot, answer->status);
 	if (place >= STATUSES) {
 		count_loss(LOSS_STATUSES_FULL);
 		return 0;
@@ -261,7 +299,7 @@ inline_always void end_request_chain(struct connection *connection, struct messa
 }
 
 /* The last byte of a message was seen. */
-global int end_of_message(struct connection *connection, struct message *message,
+whole int end_of_message(struct connection *connection, struct message *message,
 			  struct work *work)
 {
 	struct flow *flow;
@@ -287,9 +325,22 @@ global int end_of_message(struct connection *connection, struct message *message
 	return 0;
 }
 
+#ifdef ELDER
+lone int end_alone(u32 which)
+{
+	struct feed feed;
+
+	return feed_of(which, &feed) && end_of_message(feed.connection, feed.message, feed.work);
+}
+#endif
+
 inline_always void end_message(struct feed *feed)
 {
+#ifdef ELDER
+	end_alone(feed->work->which);
+#else
 	end_of_message(feed->connection, feed->message, feed->work);
+#endif
 }
 
 inline_always int has_no_body(const struct message *message, u64 request)

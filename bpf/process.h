@@ -23,10 +23,10 @@ int fork(u64 *context)
 SEC("tp_btf/sched_process_exit")
 int exit(u64 *context)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 pid = task->tgid;
+	struct task_struct *task = current();
+	u32 pid = OF(task, tgid);
 
-	if (task->signal->live.counter || !is_watched(pid))
+	if (OF(OF(task, signal), live.counter) || !is_watched(pid))
 		return 0;
 	mark(pid, 0);
 	bpf_map_delete_elem(&watched, &pid);

@@ -15,6 +15,8 @@
 #define LONG_PIECE 2048
 #define MOVES 12	     /* calls remembered with each page */
 #define PIECES 8192	     /* of one call's body, at most: 4 MiB */
+#define PART 64		     /* of them; a verifier without bpf_loop follows no more at once, */
+#define PIECES_ALONE 2048    /* or so many calls of what it has verified by itself: 1 MiB and more */
 
 /* One call that moved some of a page's bytes. */
 struct move {
@@ -152,16 +154,32 @@ static long free_page(u32 index, void *context)
 	return !next;
 }
 
+#ifdef ELDER
+/* Give so many of its pages back; the result is the next one. */
+lone u32 free_part(u32 page)
+{
+	LOOP(PART, free_page, &page);
+	return page;
+}
+
+lone int free_chain(u32 page)
+{
+	for (int part = 0; part < PIECES / PART && page; part++)
+		page = free_part(page);
+	return 0;
+}
+#else
 /* Give a chain back. */
-global int free_chain(u32 page)
+lone int free_chain(u32 page)
 {
 	if (page)
 		bpf_loop(PIECES, free_page, &page, 0);
 	return 0;
 }
+#endif
 
 /* A chain for a message that begins; 0 when nobody wants it or there is no room. */
-global u32 begin_chain(u32 pid, u64 start_ns, u32 is_response)
+lone u32 begin_chain(u32 pid, u64 start_ns, u32 is_response)
 {
 	u32 zero = 0, page;
 	struct recording *recording = bpf_map_lookup_elem(&recordings, &zero);
@@ -181,7 +199,7 @@ global u32 begin_chain(u32 pid, u64 start_ns, u32 is_response)
 	head->end_ns = start_ns;
 	head->bytes = 0;
 	head->recorded = 0;
-	head->sequence = add(recording->sequence, 1) + 1;
+	head->sequence = add_fetching(recording->sequence, 1) + 1;
 	head->limit = is_response ? policy->response_limit : policy->request_limit;
 	head->last = page;
 	head->is_cut = 0;
@@ -308,6 +326,44 @@ static long copy_piece(u32 index, void *context)
 	return 0;
 }
 
+#ifdef ELDER
+/* One piece, by numbers alone; the result is its size, 0 when nothing more can be recorded. */
+lone u32 copy_alone(u32 page, u32 which, u64 from, u64 left, u32 origin)
+{
+	struct copying copying = {
+		.chain = head_of(page),
+		.work = work_of(which),
+		.from = from,
+		.left = left,
+		.origin = origin,
+	};
+
+	if (!copying.chain || !copying.work)
+		return 0;
+	copy_piece(0, &copying);
+	return left - copying.left;
+}
+
+inline_always void copy_all(u32 page, struct copying *copying)
+{
+	u32 which = copying->work->which, copied;
+
+	for (int piece = 0; piece < PIECES_ALONE && copying->left; piece++) {
+		copied = copy_alone(page, which, copying->from, copying->left, copying->origin);
+		if (!copied)
+			break;
+		copying->from += copied;
+		copying->left -= copied;
+	}
+}
+#else
+inline_always void copy_all(u32 page, struct copying *copying)
+{
+	if (copying->left)
+		bpf_loop(PIECES, copy_piece, copying, 0);
+}
+#endif
+
 /* Keep bytes of a message, up to its limit. */
 global int record(u32 page, struct work *work, u64 from, u64 bytes, u32 origin)
 {
@@ -322,12 +378,20 @@ global int record(u32 page, struct work *work, u64 from, u64 bytes, u32 origin)
 		copying.left = bytes;
 	else if (bytes > copying.left)
 		chain->is_cut = 1;
-	if (copying.left)
-		bpf_loop(PIECES, copy_piece, &copying, 0);
+	copy_all(page, &copying);
 	if (copying.left)
 		chain->is_cut = 1;
 	return 0;
 }
+
+#ifdef ELDER
+lone int record_alone(u32 page, u32 which, u64 from, u64 bytes, u32 origin)
+{
+	return record(page, work_of(which), from, bytes, origin);
+}
+#define record(page, work, from, bytes, origin)                                                    \
+	record_alone(page, (work)->which, from, bytes, origin)
+#endif
 
 /* Bytes that have no user memory, or that passed unread: what follows does not fit behind. */
 inline_always void record_gap(u32 page)
@@ -463,7 +527,7 @@ static long decide_next(u32 index, void *context)
 inline_always void decide_all(struct work *work)
 {
 	if (work->dues)
-		bpf_loop(QUEUE, decide_next, &work, 0);
+		LOOP(QUEUE, decide_next, &work);
 	work->dues = 0;
 }
 
@@ -485,7 +549,7 @@ static long free_request(u32 index, void *context)
 inline_always void drop_requests(struct connection *connection)
 {
 	if (connection->pushed != connection->popped)
-		bpf_loop(QUEUE, free_request, &connection, 0);
+		LOOP(QUEUE, free_request, &connection);
 }
 
 #endif

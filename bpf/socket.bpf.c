@@ -64,7 +64,7 @@ inline_always void begin_call(struct call *call, struct task_struct *task, struc
 
 inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs, u8 kind)
 {
-	struct call *call = bpf_task_storage_get(&calls, task, 0, STORAGE_CREATE);
+	struct call *call = call_of(task);
 	u8 form;
 
 	if (!call) {
@@ -77,9 +77,9 @@ inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs,
 	if (form <= FORM_LAST_TRANSFER || !call->sk)
 		return;
 	if (form == FORM_CONNECT)
-		begin_connect(call->sk, task->tgid, call->start_ns);
+		begin_connect(call->sk, OF(task, tgid), call->start_ns);
 	if (form == FORM_CLOSE)
-		begin_close(call, task->tgid);
+		begin_close(call, OF(task, tgid));
 }
 
 SEC("tp_btf/sys_enter")
@@ -91,8 +91,8 @@ int enter(u64 *context)
 
 	if (number >= CALLS || !kinds[number])
 		return 0;
-	task = bpf_get_current_task_btf();
-	if (!is_marked(task->tgid))
+	task = current();
+	if (!is_marked(OF(task, tgid)))
 		return 0;
 	if (is_compat(task)) {
 		count_compat(task, regs, number);
@@ -109,7 +109,7 @@ int enter(u64 *context)
 inline_always void end_accept(const struct call *call, struct task_struct *task, u32 fd)
 {
 	u64 sk = sock_of(task, fd);
-	struct connection *connection = sk && is_tcp(sk) ? new_connection(sk, task->tgid) : 0;
+	struct connection *connection = sk && is_tcp(sk) ? new_connection(sk, OF(task, tgid)) : 0;
 
 	if (!connection)
 		return;
@@ -147,7 +147,7 @@ inline_always void end_close(const struct call *call)
 inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs, u8 kind,
 				 s64 result)
 {
-	struct call *call = bpf_task_storage_get(&calls, task, 0, STORAGE_CREATE);
+	struct call *call = call_of(task);
 	u8 form;
 
 	if (!call)
@@ -178,8 +178,8 @@ int leave(u64 *context)
 
 	if (number >= CALLS || !kinds[number])
 		return 0;
-	task = bpf_get_current_task_btf();
-	if (!is_marked(task->tgid) || is_compat(task) || kinds[number] == FORM_COMPAT)
+	task = current();
+	if (!is_marked(OF(task, tgid)) || is_compat(task) || kinds[number] == FORM_COMPAT)
 		return 0;
 	start_ns = begin_cost();
 	leave_watched(task, regs, kinds[number], context[1]);

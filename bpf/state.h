@@ -4,9 +4,10 @@
 
 #define SOCK_DONE 1 /* a bit of sk_flags: the peer's FIN is queued */
 
-inline_always void end_stream(struct connection *connection, struct work *work, u64 start_ns,
-			      u8 direction)
+inline_always void end_stream(u64 sk, struct connection *connection, struct work *work,
+			      u64 start_ns, u8 direction)
 {
+	work->sk = sk;
 	work->key = connection->key;
 	work->now_ns = bpf_ktime_get_ns();
 	work->start_ns = start_ns;
@@ -51,13 +52,13 @@ apart int fail_connection(u64 sk, struct connection *connection, u32 error)
 /* Our end sends no more: it closed, shut down, or its process is gone. */
 apart int end_sending(u64 sk, struct connection *connection, s32 state, u32 which)
 {
-	struct work *work = bpf_map_lookup_elem(&works, &which);
+	struct work *work = work_of(which);
 
 	if (!connection || !work)
 		return 0;
-	end_stream(connection, work, 0, EGRESS);
+	end_stream(sk, connection, work, 0, EGRESS);
 	if (state == TCP_LAST_ACK && is_read_out(sk))
-		end_stream(connection, work, 0, INGRESS);
+		end_stream(sk, connection, work, 0, INGRESS);
 	return 0;
 }
 

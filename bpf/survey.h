@@ -17,13 +17,23 @@ int choose(struct bpf_iter__task *context)
 	return 0;
 }
 
+inline_always u64 sock_opened(struct file *file)
+{
+#ifdef ELDER
+	return sock_in_file(file);
+#else
+	struct socket *socket = bpf_sock_from_file(file);
+
+	return socket ? (u64)socket->sk : 0;
+#endif
+}
+
 /* Sockets that were open before anybody watched, in every network namespace. */
 SEC("iter/task_file")
 int survey(struct bpf_iter__task_file *context)
 {
 	struct task_struct *task = context->task;
 	struct file *file = context->file;
-	struct socket *socket;
 	u8 state = 0;
 	u32 pid;
 	u64 sk;
@@ -33,11 +43,8 @@ int survey(struct bpf_iter__task_file *context)
 	pid = task->tgid;
 	if (!is_watched(pid))
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = (u64)socket->sk;
-	if (!is_tcp(sk))
+	sk = sock_opened(file);
+	if (!sk || !is_tcp(sk))
 		return 0;
 	READ(state, ((struct sock *)sk)->__sk_common.skc_state);
 	if (state == TCP_LISTEN && !bpf_map_lookup_elem(&listeners, &sk))

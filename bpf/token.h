@@ -40,7 +40,7 @@ static const u8 token_sizes[TOKENS] = {4, 5, 4, 5, 7, 8, 6, 6, 8, 7, 7};
 #define TOKEN_ENDS 0x10000
 
 /* Which tokens still fit with this byte; with TOKEN_ENDS set, the one that is complete. */
-global u32 match_token(u32 candidates, u32 column, u32 byte)
+lone u32 match_token(u32 candidates, u32 column, u32 byte)
 {
 	u32 matching = 0;
 
@@ -57,7 +57,7 @@ global u32 match_token(u32 candidates, u32 column, u32 byte)
 }
 
 /* The token that eight bytes begin with; TOKENS when there is none. */
-global u32 token_in(u64 word)
+lone u32 token_in(u64 word)
 {
 	for (u32 token = 0; token < TOKENS; token++)
 		if (!((word ^ token_words[token]) & token_masks[token]))

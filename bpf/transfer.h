@@ -36,11 +36,11 @@ static long add_length(u32 index, void *context)
 }
 
 /* The bytes of so many messages; each says its own. */
-inline_always u64 length_of_messages(u64 at, u64 messages)
+lone u64 length_of_messages(u64 at, u64 messages)
 {
 	struct lengths lengths = {.at = at};
 
-	bpf_loop(messages & 2047, add_length, &lengths, 0);
+	LOOP(messages & 2047, add_length, &lengths);
 	return lengths.sum;
 }
 
@@ -148,13 +148,12 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 /* The peer sends no more, and all of it was read. */
 inline_always void end_reading(struct call *call, struct connection *connection)
 {
-	u32 which = WORK_OF_CALLS;
-	struct work *work = bpf_map_lookup_elem(&works, &which);
+	struct work *work = work_of(WORK_OF_CALLS);
 
 	if (connection->is_readable)
 		return; /* its library may hold plaintext back */
 	if (work && FIELD(struct sock, call->sk, sk_shutdown) & RCV_SHUTDOWN)
-		end_stream(connection, work, call->start_ns, INGRESS);
+		end_stream(call->sk, connection, work, call->start_ns, INGRESS);
 }
 
 /* A socket that nobody told us of: it was open before, or came in an unseen way. */
@@ -185,7 +184,6 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 				s64 result)
 {
 	u64 sk = call->sk, flags;
-	u32 which = WORK_OF_CALLS;
 	struct connection *connection;
 	struct work *work;
 
@@ -197,7 +195,7 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 		return;
 	connection = bpf_map_lookup_elem(&connections, &sk);
 	if (!connection)
-		connection = result ? meet(sk, task->tgid) : 0;
+		connection = result ? meet(sk, OF(task, tgid)) : 0;
 	if (!connection)
 		return;
 	if (call->is_in_tls)
@@ -207,12 +205,12 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 			end_reading(call, connection);
 		return;
 	}
-	work = bpf_map_lookup_elem(&works, &which);
+	work = work_of(WORK_OF_CALLS);
 	if (!work)
 		return;
 	prepare(work, call, regs, result, flags);
 	if (work->left)
-		count_transfer(call, connection, work, task->tgid);
+		count_transfer(call, connection, work, OF(task, tgid));
 }
 
 #endif

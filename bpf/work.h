@@ -28,9 +28,31 @@ struct work {
 	u8 direction;
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
 	u8 is_first;   /* nothing of the call has been looked at */
-	u8 padding[3];
+	u8 which;      /* of the works it is */
+	u8 padding[2];
 	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 };
+
+/*
+ * What a call carries is too much for the stack. A program never runs twice on one CPU at a time
+ * (the kernel refuses and counts it), so a place for each that needs one is enough.
+ */
+enum { WORK_OF_CALLS, WORK_OF_STATES, WORK_OF_ENDS, WORKS };
+struct {
+	__uint(type, MAP_PERCPU_ARRAY);
+	__uint(max_entries, WORKS);
+	__type(key, u32);
+	__type(value, struct work);
+} works SEC(".maps");
+
+inline_always struct work *work_of(u32 which)
+{
+	struct work *work = bpf_map_lookup_elem(&works, &which);
+
+	if (work)
+		work->which = which;
+	return work;
+}
 
 struct vector {
 	u64 base;

@@ -18,7 +18,17 @@ import pytest
 
 from capture import scene
 from podwire.capture import Kernel, Unavailable
-from podwire.capture.hooks import HOOKS, OBJECT, Rung, Stage, Touch, stand
+from podwire.capture.hooks import (
+    ELDER,
+    HOOKS,
+    OBJECT,
+    VMLINUX,
+    Rung,
+    Stage,
+    Touch,
+    build_here,
+    stand,
+)
 from podwire.capture.library import ffi, library, text
 from podwire.model.flow import Flow, Role
 
@@ -120,14 +130,23 @@ def differences(kernel: Kernel) -> set[str]:
     return {what for what in {*book, *found} if book.get(what, 0) != found[what]}
 
 
-def test_with_every_hook_the_book_is_exact() -> None:
+@pytest.mark.parametrize("build", [OBJECT, ELDER], ids=lambda path: path.name)
+def test_with_every_hook_the_book_is_exact(build: Path) -> None:
     """Calls, connects, closes, requests, statuses, drops and retransmits of the whole scene."""
-    assert set() == differences(Kernel())
+    assert set() == differences(Kernel(path=build))
 
 
-def test_every_program_has_its_row() -> None:
+def test_a_kernel_with_loops_gets_the_build_that_calls_them() -> None:
+    """The elder one is for those before 5.17; the file that has the helper's name says it."""
+    has_loops = b"BPF_FUNC_loop" in VMLINUX.read_bytes()
+
+    assert (OBJECT if has_loops else ELDER) == build_here()
+
+
+@pytest.mark.parametrize("build", [OBJECT, ELDER], ids=lambda path: path.name)
+def test_every_program_has_its_row(build: Path) -> None:
     """The table names each program of the object, with its section."""
-    opened = library().bpf_object__open_file(bytes(OBJECT), ffi.NULL)
+    opened = library().bpf_object__open_file(bytes(build), ffi.NULL)
     found, program = set(), ffi.NULL
     while program := library().bpf_object__next_program(opened, program):
         found.add((name(program), text(library().bpf_program__section_name(program))))

@@ -13,14 +13,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from podwire.capture.library import Unavailable, checked, ffi, library, text
 
 OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
+ELDER = OBJECT.with_name("socket-elder.bpf.o")
+"""The same programs for kernels without bpf_loop (bpf/kernel.h)."""
+
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 RAW_TRACEPOINT = 17
+BPF_LOOP = 181
 LOG_BYTES = 1 << 24
 """Room for all that a verifier says of one program; memory only when it says something."""
 
@@ -140,12 +145,20 @@ class Refused(Unavailable):
     """The kernel did not take a program."""
 
 
-def stand(touch: Touch = leave_as_is, *, path: Path = OBJECT) -> tuple[Standing, ...]:
+@cache
+def build_here() -> Path:
+    """The build of the programs for this kernel, told by a helper that only one of them calls."""
+    lacks = library().libbpf_probe_bpf_helper(RAW_TRACEPOINT, BPF_LOOP, ffi.NULL) == 0
+    return ELDER if lacks else OBJECT
+
+
+def stand(touch: Touch = leave_as_is, *, path: Path | None = None) -> tuple[Standing, ...]:
     """
     Load and attach every program once, for a moment, and say where each can hang.
 
     While the best rung holds for all, that is one load; otherwise each is tried alone.
     """
+    path = path or build_here()
     best = {hook.program: hook.ladder[0] for hook in HOOKS}
     try:
         _try(path, best, touch)
@@ -182,9 +195,9 @@ def demand(standings: Sequence[Standing]) -> None:
             raise Unavailable(f"{each}; run: podwire doctor")
 
 
-def map_bytes(*, path: Path = OBJECT) -> int:
+def map_bytes(*, path: Path | None = None) -> int:
     """What the object's maps take of the kernel's memory before anything is in them."""
-    programs = Programs({}, path=path)
+    programs = Programs({}, path=path or build_here())
     try:
         fds = [library().bpf_map__fd(each) for each in programs.maps()]
         return sum(_memory_of(fd) for fd in fds)

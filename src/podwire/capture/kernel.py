@@ -20,6 +20,7 @@ from podwire.capture.hooks import (
     Programs,
     Standing,
     Touch,
+    build_here,
     demand,
     leave_as_is,
     stand,
@@ -70,15 +71,17 @@ class Kernel:
         touch: Touch = leave_as_is,
         knobs: Knobs = NO_KNOBS,
         *,
+        path: Path | None = None,
         means: Means | None = None,
     ) -> None:
         check_system()
+        self._path = path or build_here()
         self._knobs = knobs
         self._means = means or Means()
         self._program: _Program | None = None
         self._lost: Counter[str] = Counter()
         self._touch = touch
-        self.standings = stand(touch)
+        self.standings = stand(touch, path=self._path)
         demand(self.standings)  # what would fail at the first task fails now
 
     @property
@@ -91,7 +94,9 @@ class Kernel:
             self.close()
             return
         if self._program is None:
-            self._program = _Program(self.standings, self._means, self._touch, self._knobs)
+            self._program = _Program(
+                self.standings, self._means, self._touch, self._knobs, path=self._path
+            )
             self.standings = self._program.attach()
         self._program.watch(pids)
 
@@ -147,13 +152,15 @@ class _Program:
         self,
         standings: Sequence[Standing],
         means: Means,
-        touch: Touch = leave_as_is,
-        knobs: Knobs = NO_KNOBS,
+        touch: Touch,
+        knobs: Knobs,
+        *,
+        path: Path,
     ) -> None:
         self._standings = standings
         self._knobs = knobs
         rungs = {each.hook.program: each.rung for each in standings if each.rung}
-        self._programs = Programs(rungs, touch, fit=self._fit)
+        self._programs = Programs(rungs, touch, path=path, fit=self._fit)
         self._object = self._programs.object
         layouts = self._layouts = Layouts(raw_btf(self._object))
         self._watched = Table(self.fd("watched"), np.dtype("<u4"), np.dtype("<u8"))

@@ -18,6 +18,7 @@ ffi.cdef(
     struct bpf_insn; struct bpf_map;
     int libbpf_set_print(void *fn);
     const char *libbpf_version_string(void);
+    int libbpf_probe_bpf_helper(int program_type, int helper, const void *opts);
     int libbpf_register_prog_handler(const char *section, int type, int attach_type,
                                      const void *opts);
     int libbpf_unregister_prog_handler(int handler);
