@@ -19,6 +19,13 @@ enum tls_form {
 	TLS_WRITE_EX,
 	TLS_SENDFILE, /* session, file: the result */
 	TLS_OTHER,    /* moves no plaintext, but uses the socket */
+	TLS_GO_READ,
+	TLS_GO_WRITE,
+};
+
+/* A probe's context: the registers of x86_64, where they have always been. */
+struct registers {
+	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp;
 };
 
 struct tls_call {
@@ -29,7 +36,7 @@ struct tls_call {
 	u64 since_ns; /* whoever opened a connection later was seen from its beginning */
 	u64 sp;
 	u32 form;
-	u32 padding;
+	u32 place; /* of the link that it entered by */
 };
 
 /* Too much for the stack, and nothing keeps two threads of one CPU apart in here. */
@@ -48,7 +55,7 @@ struct {
 /* Key: a link's cookie. Value: since when all of its probes are there; 0: not yet. */
 struct {
 	__uint(type, MAP_ARRAY);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 1024);
 	__type(key, u32);
 	__type(value, u64);
 } attached SEC(".maps");
@@ -56,23 +63,25 @@ struct {
 knob u32 has_cookies = 1;
 
 /* What the sampler is told instead of a system call's number. */
-enum { NUMBER_SSL_READ = 1000, NUMBER_SSL_WRITE };
+enum { NUMBER_SSL_READ = 1000, NUMBER_SSL_WRITE, NUMBER_GO_READ, NUMBER_GO_WRITE };
 
-inline_always u64 attached_since(void *context)
+inline_always u64 attached_since(u32 place)
 {
-	u32 cookie;
-	u64 *since_ns;
+	u64 *since_ns = bpf_map_lookup_elem(&attached, &place);
 
-	if (!has_cookies)
-		return 0;
-	cookie = bpf_get_attach_cookie(context);
-	since_ns = bpf_map_lookup_elem(&attached, &cookie);
 	return since_ns ? *since_ns : 0;
 }
 
 inline_always int is_reading(u32 form)
 {
-	return form == TLS_READ || form == TLS_READ_EX;
+	return form == TLS_READ || form == TLS_READ_EX || form == TLS_GO_READ;
+}
+
+inline_always u16 number_of(u32 form)
+{
+	if (form >= TLS_GO_READ)
+		return form == TLS_GO_READ ? NUMBER_GO_READ : NUMBER_GO_WRITE;
+	return is_reading(form) ? NUMBER_SSL_READ : NUMBER_SSL_WRITE;
 }
 
 inline_always void lose_plaintext(enum loss reason)
@@ -147,7 +156,7 @@ inline_always void prepare_plaintext(struct work *work, const struct tls_call *c
 	work->now_ns = bpf_ktime_get_ns();
 	work->start_ns = call->start_ns;
 	work->direction = is_reading(call->form) ? INGRESS : EGRESS;
-	work->number = is_reading(call->form) ? NUMBER_SSL_READ : NUMBER_SSL_WRITE;
+	work->number = number_of(call->form);
 	work->sk = sk;
 	work->vectors = 0;
 	work->messages = 0;
@@ -158,11 +167,18 @@ inline_always void prepare_plaintext(struct work *work, const struct tls_call *c
 	work->in_segment = bytes;
 }
 
-inline_always void follow_plaintext(struct tls_thread *thread, struct connection *connection,
-				    u64 sk, u32 pid, u64 bytes)
+/* What a call moved is its connection's, or lost. */
+inline_always void tell_plaintext(struct tls_thread *thread, struct connection *connection, u64 sk,
+				  u32 pid, u64 bytes)
 {
 	struct work *work = &thread->work;
 
+	if (!connection) {
+		lose_plaintext(LOSS_TLS_UNPLACED);
+		return;
+	}
+	tally(TALLY_PLAINTEXT_CALLED, 1);
+	tally(TALLY_PLAINTEXT_FOLLOWED, 1);
 	connection->key.pid = pid;
 	begin_plaintext(connection, thread->call.since_ns);
 	prepare_plaintext(work, &thread->call, sk, bytes);

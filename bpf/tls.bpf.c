@@ -15,7 +15,7 @@ inline_always int is_nested(const struct call *outer, const struct tls_thread *t
 	return outer->is_in_tls && sp < thread->call.sp;
 }
 
-inline_always int enter_tls(struct pt_regs *regs, u32 form)
+inline_always int enter_tls(struct registers *regs, u32 form)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tls_thread *thread;
@@ -38,7 +38,8 @@ inline_always int enter_tls(struct pt_regs *regs, u32 form)
 	thread->call.buffer = form == TLS_SENDFILE ? 0 : regs->si;
 	thread->call.size_at = regs->cx;
 	thread->call.start_ns = bpf_ktime_get_ns();
-	thread->call.since_ns = attached_since(regs);
+	thread->call.place = has_cookies ? bpf_get_attach_cookie(regs) : 0;
+	thread->call.since_ns = attached_since(thread->call.place);
 	thread->call.sp = regs->sp;
 	thread->call.form = form;
 	outer->tls_sk = 0;
@@ -49,44 +50,44 @@ inline_always int enter_tls(struct pt_regs *regs, u32 form)
 }
 
 SEC("uprobe")
-int tls_read(struct pt_regs *regs)
+int tls_read(struct registers *regs)
 {
 	return enter_tls(regs, TLS_READ);
 }
 
 SEC("uprobe")
-int tls_write(struct pt_regs *regs)
+int tls_write(struct registers *regs)
 {
 	return enter_tls(regs, TLS_WRITE);
 }
 
 SEC("uprobe")
-int tls_read_ex(struct pt_regs *regs)
+int tls_read_ex(struct registers *regs)
 {
 	return enter_tls(regs, TLS_READ_EX);
 }
 
 SEC("uprobe")
-int tls_write_ex(struct pt_regs *regs)
+int tls_write_ex(struct registers *regs)
 {
 	return enter_tls(regs, TLS_WRITE_EX);
 }
 
 SEC("uprobe")
-int tls_sendfile(struct pt_regs *regs)
+int tls_sendfile(struct registers *regs)
 {
 	return enter_tls(regs, TLS_SENDFILE);
 }
 
 SEC("uprobe")
-int tls_other(struct pt_regs *regs)
+int tls_other(struct registers *regs)
 {
 	return enter_tls(regs, TLS_OTHER);
 }
 
 /* Its address may be another session's from here on. */
 SEC("uprobe")
-int tls_free(struct pt_regs *regs)
+int tls_free(struct registers *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct session_key key = {.address = regs->di, .pid = task->tgid};
@@ -137,20 +138,14 @@ inline_always void end_call(struct call *outer, struct tls_thread *thread, u32 p
 	} else {
 		connection = connection_of(&key, &sk);
 	}
-	if (!connection) {
-		if (bytes)
-			lose_plaintext(LOSS_TLS_UNPLACED);
-	} else if (bytes) {
-		tally(TALLY_PLAINTEXT_CALLED, 1);
-		tally(TALLY_PLAINTEXT_FOLLOWED, 1);
-		follow_plaintext(thread, connection, sk, pid, bytes);
-	} else if (is_at_end(outer, &thread->call, result)) {
+	if (bytes)
+		tell_plaintext(thread, connection, sk, pid, bytes);
+	else if (connection && is_at_end(outer, &thread->call, result))
 		end_plaintext(thread, connection, sk);
-	}
 }
 
 SEC("uretprobe")
-int tls_leave(struct pt_regs *regs)
+int tls_leave(struct registers *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tls_thread *thread;
@@ -166,3 +161,5 @@ int tls_leave(struct pt_regs *regs)
 	end_call(outer, thread, task->tgid, regs->ax);
 	return 0;
 }
+
+#include "tls_go.h"

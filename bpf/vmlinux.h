@@ -13,7 +13,7 @@ typedef long long s64;
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-	unsigned long r14, bx, cx, di, si, dx, r10, r8, r9, ax, orig_ax, sp;
+	unsigned long bx, di, si, dx, r10, r8, r9, ax, orig_ax;
 };
 
 struct in6_addr {

@@ -189,7 +189,7 @@ class _Program:
 
     def _open_probes(self) -> Probes:
         known = {**limits(self._sizes), **self._knobs}
-        return Probes(self._find_fd, known, rungs=self._means.rungs)
+        return Probes(self._find_fd, known, room=self._sizes.sockets, rungs=self._means.rungs)
 
     def _find_fd(self, name: str) -> int:
         return int(library().bpf_object__find_map_fd_by_name(self._object, name.encode()))

@@ -40,6 +40,8 @@ CALLS = {
     328: "Writev",
     1000: "SslRead",
     1001: "SslWrite",
+    1002: "GoTLSRead",
+    1003: "GoTLSWrite",
 }
 """System calls of x86_64 by number, and `bpf/plaintext.h`'s own, as the wire spells them."""
 

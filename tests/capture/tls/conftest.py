@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from capture.tls.finding import Dynamic
 from podwire.capture import Kernel
 from podwire.capture.balance import laws
 from podwire.capture.tls.follow import Means
@@ -119,4 +118,4 @@ def opened(folder: Path) -> Iterator[Open]:
 @pytest.fixture
 def pair(opened: Open) -> Pair:
     """One that is not watched yet."""
-    return opened(Means(finder=Dynamic()))
+    return opened(Means())

@@ -1,17 +1,16 @@
 """Probes hang once in a file, as long as a watched process uses it; what refuses is named."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from capture.tls.conftest import Open, Pair
-from capture.tls.finding import Dynamic
+from podwire.capture.tls import Binary, Finder
 from podwire.capture.tls.attach import file_of
 from podwire.capture.tls.follow import Means
 from podwire.capture.tls.link import Rung
-from podwire.capture.tls.point import Binary
 
 pytestmark = pytest.mark.root
 
@@ -22,14 +21,15 @@ def links() -> int:
     return sum("link" in path.readlink().name for path in held if path.is_symlink())
 
 
-class Spoiled(Dynamic):
+class Spoiled(Finder):
     """Finds the libraries otherwise than they are."""
 
     def __init__(self, change: Callable[[Binary], Binary]) -> None:
+        super().__init__()
         self._change = change
 
-    def find(self, pid: int) -> Sequence[Binary]:
-        return [self._change(each) for each in super().find(pid)]
+    def find(self, pid: int) -> tuple[Binary, ...]:
+        return tuple(self._change(each) for each in super().find(pid))
 
 
 def beyond(binary: Binary) -> Binary:

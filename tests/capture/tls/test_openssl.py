@@ -3,7 +3,6 @@
 import pytest
 
 from capture.tls.conftest import Open, Pair
-from capture.tls.finding import Dynamic
 from podwire.capture.tls.follow import Means
 from podwire.capture.tls.link import Rung
 from podwire.model.flow import Protocol, Role
@@ -24,7 +23,7 @@ def test_keep_alive_is_exact_at_both_ends(pair: Pair, size: int) -> None:
 @pytest.mark.parametrize("rung", list(Rung))
 def test_every_way_to_hang_a_probe_reads_the_same(opened: Open, rung: Rung) -> None:
     """Links over many places, and probes of one place each."""
-    pair = opened(Means(finder=Dynamic(), rungs=(rung,)))
+    pair = opened(Means(rungs=(rung,)))
     pair.watch()
 
     book = pair.drive("/850", requests=5, close=True)

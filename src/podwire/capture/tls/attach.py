@@ -21,7 +21,7 @@ from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf,
 from podwire.capture.size import turn
 from podwire.capture.table import Table
 from podwire.capture.tls.link import ROOT_ONLY, Rung, link_many, link_one, takes_many
-from podwire.capture.tls.point import Binary, Call
+from podwire.capture.tls.point import Binary, Call, Family, Point
 
 OBJECT = Path(__file__).parents[1] / "object" / "tls.bpf.o"
 UPROBE_MULTI = 48
@@ -40,10 +40,20 @@ ENTRIES: Mapping[Call, str] = {
 }
 """By what a function does: the program at its beginning; others are not probed."""
 
+GO_ENTRIES: Mapping[Call, str] = {Call.READ: "go_read", Call.WRITE: "go_write"}
+"""The same of Go, whose functions take their arguments elsewhere."""
+
 UNRETURNED = (Call.FREE,)
 """What is over when it begins."""
 
-RETURN = "tls_leave"
+INNER = {
+    "SSL_connect": "SSL_do_handshake",
+    "SSL_accept": "SSL_do_handshake",
+    "gnutls_record_send": "gnutls_record_send2",
+}
+"""Functions that do all that they do by another one: that one is enough."""
+
+RETURN, GO_RETURN = "tls_leave", "go_leave"
 MOST_FILES = 1024
 """Probed at the same time; as many as `attached` has places for."""
 
@@ -82,11 +92,13 @@ class Probes:
         fd_of: Callable[[str], int],
         knobs: Mapping[str, int],
         *,
+        room: int = 1024,
         rungs: Sequence[Rung] = tuple(Rung),
         path: Path = OBJECT,
     ) -> None:
         self._fd_of = fd_of
         self._knobs = knobs
+        self._room = room
         self._path = path
         self._links: dict[File, _Links] = {}
         self._object = ffi.NULL
@@ -98,6 +110,15 @@ class Probes:
         """By name."""
 
         self._attached = Table(self._own_fd("attached"), np.dtype("<u4"), np.dtype("<u8"))
+        layouts = Layouts(raw_btf(self._object))
+        self._layouts = Table(
+            self._own_fd("go_layouts"), np.dtype("<u4"), layouts.structure("go_layout")
+        )
+        session, call = layouts.structure("session_key"), layouts.structure("tls_call")
+        self._of_processes = (
+            Table(self._own_fd("sessions"), session, np.dtype("<u8")),
+            Table(self._own_fd("goroutines"), layouts.structure("go_key"), call),
+        )
         self._free = list(range(1, MOST_FILES))
 
     def _load(self, rungs: Sequence[Rung]) -> Rung:
@@ -120,6 +141,8 @@ class Probes:
         for name, value in {**self._knobs, **knobs}.items():
             turn(self._object, layouts, name, value)
         self._share_maps()
+        goroutines = library().bpf_object__find_map_by_name(self._object, b"goroutines")
+        checked(library().bpf_map__set_max_entries(goroutines, self._room), "sizing goroutines")
         for program in self._each_program():
             if rung is Rung.MULTI:
                 library().bpf_program__set_expected_attach_type(program, UPROBE_MULTI)
@@ -180,12 +203,27 @@ class Probes:
 
     def _link(self, links: _Links, path: str, binary: Binary) -> None:
         """Returns first: an entry without its return would be taken for a call that goes on."""
-        points = [each for each in binary.points if each.call in ENTRIES]
-        back = [each.offset for each in points if each.call not in UNRETURNED]
-        self._hang(links, path, RETURN, back, is_return=True)
-        for name in sorted(set(ENTRIES.values())):
-            offsets = [each.offset for each in points if ENTRIES[each.call] == name]
+        is_go = binary.family is Family.GO
+        entries = GO_ENTRIES if is_go else ENTRIES
+        points = [each for each in _outermost(binary.points) if each.call in entries]
+        if is_go:
+            self._tell_layout(links.place, binary.layout)
+            back = [offset for each in points for offset in each.returns]
+            self._hang(links, path, GO_RETURN, back, is_return=False)
+        else:
+            back = [each.offset for each in points if each.call not in UNRETURNED]
+            self._hang(links, path, RETURN, back, is_return=True)
+        for name in sorted(set(entries.values())):
+            offsets = [each.offset for each in points if entries[each.call] == name]
             self._hang(links, path, name, offsets, is_return=False)
+
+    def _tell_layout(self, place: int, layout: Mapping[str, int]) -> None:
+        """Place 0 is for kernels where a link does not say which one it is."""
+        value = np.zeros(1, self._layouts.value)
+        for name in value.dtype.names or ():
+            value[name] = layout[name]
+        for key in (place, 0):
+            self._layouts.put(np.array([key], np.uint32), value)
 
     def _hang(
         self, links: _Links, path: str, name: str, offsets: list[int], *, is_return: bool
@@ -199,6 +237,13 @@ class Probes:
             return
         for offset in offsets:
             links.links.append(link_one(program, path, offset, cookie=place, is_return=is_return))
+
+    def forget(self, pids: Collection[int]) -> None:
+        """These processes have ended: what they left behind takes room no more."""
+        for table in self._of_processes:
+            keys, _ = table.read()
+            for key in keys[np.isin(keys["pid"], np.fromiter(pids, np.uint32))]:
+                table.remove(key.reshape(1))
 
     def _tell_since(self, place: int, since_ns: int) -> None:
         self._attached.put(np.array([place], np.uint32), np.array([since_ns], np.uint64))
@@ -235,6 +280,11 @@ def _opened(binary: Binary) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}"
     finally:
         os.close(fd)
+
+
+def _outermost(points: Sequence[Point]) -> list[Point]:
+    there = {each.symbol for each in points}
+    return [each for each in points if INNER.get(each.symbol) not in there]
 
 
 def _why(error: Exception) -> str:

@@ -8,12 +8,14 @@ at low priority and at a bounded rate: reading a large executable for the first 
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwire.capture.library import Unavailable
 from podwire.capture.tls.attach import File, Probes, file_of
+from podwire.capture.tls.finder import Finder
 from podwire.capture.tls.link import Rung
 from podwire.capture.tls.point import Binary
 from podwire.model.tls import Library, Reason
@@ -22,6 +24,12 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 """Libraries that a process maps while it runs are found this late."""
+
+SHARE = 0.02
+"""Of one core, at most, while nothing is new: with many processes it looks less often."""
+
+SELDOM_S = 10.0
+"""And even then not less often than this."""
 
 LOW_PRIORITY = 10
 
@@ -33,19 +41,11 @@ class Finds(Protocol):
         """The binaries of a process that have TLS in them, readable or not."""
 
 
-class Nobody:
-    """Finds nothing: what crosses TLS stays unread."""
-
-    def find(self, pid: int) -> Sequence[Binary]:
-        del pid
-        return ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What finds the libraries, and how probes may hang in them."""
 
-    finder: Finds = field(default_factory=Nobody)
+    finder: Finds = field(default_factory=Finder)
     rungs: Sequence[Rung] = tuple(Rung)
 
 
@@ -69,6 +69,7 @@ class Follower:
         self._asked, self._done = 0, 0
         self._is_closed = False
         self._change = threading.Condition()
+        self._probing = threading.Lock()
         self._thread: threading.Thread | None = None
         self.binaries: Mapping[int, Sequence[Binary]] = {}
         """By process: the binaries that were found at the last look."""
@@ -91,24 +92,32 @@ class Follower:
     def _run(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
         while not self._is_closed:
-            asked = self._asked
+            asked, before, began_s = self._asked, self.binaries, time.thread_time()
             try:
-                self._take(self._look())
+                found = self._look()
+                with self._probing:
+                    self._take(found)
             except Exception:
                 log.exception("TLS libraries are not followed for now; trying again")
-            self._rest(asked)
+            used_s = time.thread_time() - began_s if self.binaries == before else 0
+            self._rest(asked, min(max(self._every_s, used_s / SHARE), SELDOM_S))
 
-    def _rest(self, done: int) -> None:
+    def _rest(self, done: int, most_s: float) -> None:
         """Until somebody asks, or it is time to look again."""
         with self._change:
             self._done = done
             self._change.notify_all()
-            self._change.wait_for(lambda: self._is_closed or self._asked > done, self._every_s)
+            self._change.wait_for(lambda: self._is_closed or self._asked > done, most_s)
 
     def _look(self) -> dict[int, Sequence[Binary]]:
-        return {pid: tuple(self._finder.find(pid)) for pid in self._watched()}
+        with self._probing:
+            pids = () if self._is_closed else self._watched()
+        return {pid: tuple(self._finder.find(pid)) for pid in pids if not self._is_closed}
 
     def _take(self, binaries: Mapping[int, Sequence[Binary]]) -> None:
+        if self._is_closed:
+            return
+        gone = self.binaries.keys() - binaries.keys()
         self.binaries = binaries
         readable = [each for found in binaries.values() for each in found if each.points]
         if self._probes is None and readable and not self._why:
@@ -119,6 +128,8 @@ class Follower:
                 log.warning("%s; run: podwire doctor", error)
         if self._probes:
             self._probes.attach(readable)
+            if gone:
+                self._probes.forget(gone)
 
     @property
     def attached(self) -> frozenset[File]:
@@ -146,12 +157,10 @@ class Follower:
         with self._change:
             self._is_closed = True
             self._change.notify_all()
-        if self._thread:
-            self._thread.join()
-            self._thread = None
-        if self._probes:
-            self._probes.close()
-            self._probes = None
+        with self._probing:  # the thread may look through a large file for a while yet
+            if self._probes:
+                self._probes.close()
+                self._probes = None
 
 
 def _library(binary: Binary, attached: Collection[File], refused: Collection[File]) -> Library:

@@ -1,0 +1,99 @@
+"""Clients by every family of libraries, against a server of another one: both tell the same."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from capture.tls.conftest import Pair, speaking
+from capture.tls.program import LIBRARIES, need
+from podwire.capture import Kernel
+from podwire.model.flow import Role
+
+pytestmark = pytest.mark.root
+HERE = Path(__file__).parent
+REQUESTS = 20
+ANSWER = len(b"HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
+FORMS = {
+    "OpenSSL, shared": ["-lssl", "-lcrypto"],
+    "OpenSSL, static": [str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a")],
+    "GnuTLS": ["-DGNUTLS", "-lgnutls"],
+}
+
+
+@cache
+def compiled(form: str) -> Path:
+    """A client in C."""
+    made = Path(mkdtemp(prefix="podwire-tls-")) / "drive"
+    command = [need("cc"), str(HERE / "drive.c"), "-o", str(made), *FORMS[form]]
+    subprocess.run(command, check=True)
+    return made
+
+
+@cache
+def go() -> Path:
+    """A client in Go."""
+    folder = Path(mkdtemp(prefix="podwire-tls-"))
+    folder.joinpath("main.go").write_text(HERE.joinpath("drive.go").read_text())
+    folder.joinpath("go.mod").write_text("module drive\n\ngo 1.21\n")
+    subprocess.run([need("go"), "build", "-ldflags=-s -w", "."], cwd=folder, check=True)
+    return folder / "drive"
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    found = Kernel()
+    yield found
+    found.close()
+
+
+def exchange(kernel: Kernel, program: Path, folder: Path) -> Pair:
+    """Let a client do its requests while both ends are watched."""
+    with ExitStack() as stack:
+        server = stack.enter_context(speaking("serve", str(folder)))
+        assert server.stdout
+        command = [str(program), server.stdout.readline().strip(), str(REQUESTS)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        client = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
+        assert "ready\n" == client.stdout.readline()
+        pair = Pair(kernel, server, client)
+        pair.watch()
+        client.communicate("\n", timeout=30)
+        assert 0 == client.returncode
+    return pair
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_client_in_c_is_read(kernel: Kernel, folder: Path, form: str) -> None:
+    """Its functions are where its family has them, in a library or in the program itself."""
+    pair = exchange(kernel, compiled(form), folder)
+
+    sent = len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
+    pair.agrees(
+        {
+            "connections": 1,
+            "requests": REQUESTS,
+            "sent": REQUESTS * sent,
+            "received": REQUESTS * ANSWER,
+        }
+    )
+
+
+def test_a_client_in_go_is_read(kernel: Kernel, folder: Path) -> None:
+    """Stripped, and however its goroutines move; both ends agree on what nobody else tells."""
+    pair = exchange(kernel, go(), folder)
+    pair.drain()
+    sent = pair.told(Role.SERVER)["sent"]
+
+    pair.agrees(
+        {
+            "connections": 1,
+            "requests": REQUESTS,
+            "sent": sent,
+            "received": REQUESTS * ANSWER,
+        }
+    )
