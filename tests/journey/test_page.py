@@ -35,6 +35,13 @@ EXPRESSION = """query ($expression: String!, $entity: Entity!, $duration: Durati
 }"""
 
 
+COVERAGE = """query ($podId: ID!, $duration: Duration!, $source: ID!, $target: ID!) {
+  tlsCoverage(serviceInstanceId: $podId, duration: $duration, source: $source, target: $target) {
+    readable unread { why }
+  }
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium of the system."""
@@ -204,6 +211,22 @@ def test_a_tls_edge_says_why_it_has_no_requests(watched: Page) -> None:
     an_edge(watched, "TLS").click()
     watched.get_by_test_id("tab-http").click()
     expect(watched.get_by_test_id("reason").first).to_contain_text("encrypted")
+
+
+def test_an_encrypted_edge_says_what_of_it_was_read(watched: Page, asking: Asking) -> None:
+    """The words are those that GraphQL gives for the same edge and window."""
+    encrypted = watched.locator(
+        '[data-testid=edge][data-protocols*="TLS"],[data-protocols*="HTTPS"]'
+    )
+    variables = asking.overhear("Tls", encrypted.first.click)
+    said = {
+        sentence
+        for row in asking.ask(COVERAGE, **variables)["tlsCoverage"]
+        for sentence in (*(each["why"] for each in row["unread"]), *["in clear"][: row["readable"]])
+    }
+    assert said
+    for sentence in said:
+        expect(watched.get_by_test_id("tls-note")).to_contain_text(sentence)
 
 
 def test_the_page_recovers_by_itself(watched: Page) -> None:

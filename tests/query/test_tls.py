@@ -104,3 +104,13 @@ async def test_a_plain_edge_is_not_asked_for(ask: Asking) -> None:
     ask.rows.seen = [Edge("p1", "p2", Side.CLIENT, 49)]
     assert [] == (await ask.data(TLS, instance=INSTANCE))["tlsCoverage"]
     assert [] == ask.rows.questions
+
+
+async def test_one_edge_can_be_asked_for(ask: Asking) -> None:
+    """Storage is asked for that one alone."""
+    ask.rows.seen = [Edge("p1", f"p{number}", Side.CLIENT, 130) for number in (2, 3)]
+    ask.rows.found["process_relation_tls_readable"] = [Point(60, Side.CLIENT, 1, 0, {})]
+    one = TLS.replace("step: DAY}", 'step: DAY}, source: "p1", target: "p3"')
+    rows = (await ask.data(one, instance=INSTANCE))["tlsCoverage"]
+    assert [("p1", "p3", 1)] == [(row["source"], row["target"], row["readable"]) for row in rows]
+    assert 1 == len(ask.rows.questions)

@@ -2,11 +2,12 @@
  * The operations of the page: SkyWalking's GraphQL for network profiling.
  */
 
-import type { Process, Topology } from "../model/graph";
+import type { Edge, Process, Topology } from "../model/graph";
 import type { Answers } from "../model/headline";
 import type { ExpressionAnswer } from "../model/series";
 import type { SamplingRule, Task, Watched } from "../model/task";
 import type { Duration } from "../model/time";
+import type { Coverage } from "../model/tls";
 import { buildBatch, faultsOf, readBatch, type Wanted } from "./batch";
 import type { Ask } from "./graphql";
 
@@ -63,6 +64,23 @@ const POD = `query Pod($podId: ID!, $duration: Duration!) {
 
 export function loadPod(ask: Ask, podId: string, duration: Duration, signal?: AbortSignal) {
   return ask<Pod>(POD, { podId, duration }, signal);
+}
+
+export async function loadCoverage(
+  ask: Ask,
+  podId: string,
+  edge: Edge,
+  duration: Duration,
+  signal?: AbortSignal,
+): Promise<Coverage[]> {
+  const query = `query Tls($podId: ID!, $duration: Duration!, $source: ID!, $target: ID!) {
+    coverage: tlsCoverage(
+      serviceInstanceId: $podId, duration: $duration, source: $source, target: $target
+    ) { side connections readable unread { library reason why remedy connections } }
+  }`;
+  const ends = { source: edge.source.id, target: edge.target.id };
+  const data = await ask<{ coverage: Coverage[] }>(query, { podId, duration, ...ends }, signal);
+  return data.coverage;
 }
 
 export interface Result {

@@ -5,6 +5,7 @@
 import { isEncrypted, titleOf, type Edge, type Side } from "./graph";
 import type { Kind } from "./chart";
 import type { Tab } from "./link";
+import { whyUnread, type Coverage } from "./tls";
 import { isRunning, newestFirst, type Task } from "./task";
 import { formatCountdown } from "./unit";
 
@@ -79,20 +80,27 @@ export interface Emptiness {
   kind: Kind;
   tasks: Task[];
   nowMs: number;
+  /** What of its TLS was read, when that was asked. */
+  coverage?: Coverage[];
   /** Whether anything at all was measured on this edge in the window. */
   hasData: boolean;
 }
 
-export function whyEmpty({ edge, tab, kind, tasks, nowMs, hasData }: Emptiness): Reason {
+export function whyEmpty(emptiness: Emptiness): Reason {
+  const { edge, tab, kind, tasks, nowMs, hasData, coverage } = emptiness;
   if (!hasData) return whyNoData(tasks, nowMs);
   if (kind === "event") return { stage: "traffic", text: "None in this window." };
   if (tab === "tcp") return { stage: "traffic", text: "No such calls in this window." };
-  if (isEncrypted(edge))
-    return {
-      stage: "protocol",
-      text: "This edge is encrypted and its plaintext is not read, so only its TCP numbers exist.",
-    };
+  if (isEncrypted(edge)) return { stage: "protocol", text: whyEncrypted(coverage ?? []) };
   return { stage: "protocol", text: "No HTTP/1.x was seen on this edge in this window." };
+}
+
+function whyEncrypted(coverage: Coverage[]): string {
+  const why = whyUnread(coverage);
+  if (why) return `This edge is encrypted and not read: ${why}. Only its TCP numbers exist.`;
+  if (coverage.some((row) => row.readable > 0))
+    return "This edge is encrypted, its plaintext is read, and no HTTP/1.x was seen in it.";
+  return "This edge is encrypted and its plaintext is not read, so only its TCP numbers exist.";
 }
 
 function whyNoData(tasks: Task[], nowMs: number): Reason {

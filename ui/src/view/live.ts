@@ -8,6 +8,7 @@
 import { onScopeDispose, shallowReactive, watch } from "vue";
 import { adviceOf, ask, type Problem } from "../api/graphql";
 import {
+  loadCoverage,
   loadPod,
   loadPods,
   loadServices,
@@ -18,11 +19,19 @@ import {
 import { loadSamples, type Samples } from "../api/sample";
 import { draw, type Picture } from "../layout/picture";
 import { chartsOf } from "../model/chart";
-import { toGraph, withProcesses, type Edge, type Graph, type Process } from "../model/graph";
+import {
+  isEncrypted,
+  toGraph,
+  withProcesses,
+  type Edge,
+  type Graph,
+  type Process,
+} from "../model/graph";
 import { headlineExpressions, type Answers } from "../model/headline";
 import type { Selection, Tab } from "../model/link";
 import { newestFirst, type Task } from "../model/task";
 import { chooseSpan, parseZone, startOfMinute, toDuration, type Span } from "../model/time";
+import type { Coverage } from "../model/tls";
 import { trafficExpressions, trafficOf, type Traffic } from "../model/traffic";
 
 export const ROUND_MS = 3_000;
@@ -43,6 +52,8 @@ export interface Live {
   /** Answers of the selected edge's expressions. */
   answers: Answers;
   answersOf: string;
+  /** What of the selected edge's TLS was read; empty for a plain one. */
+  coverage: Coverage[];
   /** Sampled requests of the selected edge; null: not asked yet. */
   samples: Samples | null;
   /** Expressions that the backend refused. */
@@ -88,6 +99,7 @@ function newLive(): Live {
     traffic: new Map(),
     answers: new Map(),
     answersOf: "",
+    coverage: [],
     samples: null,
     faults: new Map(),
     span: chooseSpan("15m", Date.now(), null),
@@ -221,8 +233,10 @@ async function renewEdge(live: Live, selection: Selection, signal: AbortSignal):
   const result = await runExpressions(ask, [{ edge, expressions }], duration, signal);
   live.answers = result.answers[0] ?? new Map();
   live.faults = result.faults;
-  if (live.answersOf !== edge.id) live.samples = null;
+  if (live.answersOf !== edge.id) Object.assign(live, { samples: null, coverage: [] });
   live.answersOf = edge.id;
+  const podId = live.pods?.find((one) => one.name === selection.pod)?.id ?? "";
+  live.coverage = isEncrypted(edge) ? await loadCoverage(ask, podId, edge, duration, signal) : [];
   if (selection.tab === "requests") live.samples = await loadSamples(ask, edge, duration, signal);
 }
 

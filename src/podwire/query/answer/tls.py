@@ -30,11 +30,20 @@ ENCRYPTED = (Component.HTTPS, Component.TLS)
 
 @query.field("tlsCoverage")
 async def tls_coverage(
-    _: object, info: Info, serviceInstanceId: str, duration: Mapping[str, Any]
+    _: object,
+    info: Info,
+    serviceInstanceId: str,
+    duration: Mapping[str, Any],
+    source: str | None = None,
+    target: str | None = None,
 ) -> list[dict[str, Any]]:
     context, times = context_of(info), buckets(duration)
     edges = await context.source.edges(serviceInstanceId, times.first_minute_s, times.last_minute_s)
-    pairs = _encrypted(edges)
+    pairs = [
+        (one, other)
+        for one, other in _encrypted(edges)
+        if source in (None, one) and target in (None, other)
+    ]
     found = await asyncio.gather(*(_of_edge(context, times, *pair) for pair in pairs))
     return [row for rows in found for row in rows]
 
