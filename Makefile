@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact docs lock clean
+.PHONY: help demo test lint fuzz conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact e2e docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,12 @@ conformance: .venv/ready stubs ## ask a backend for what the wire promises (TARG
 
 kube: ## build the real API server and helm that tests run (minutes, once a machine)
 	@$(PYTHON) tests/kube/build.py apiserver helm
+
+e2e: .venv/ready ## as root: a real node with podwire on it, apart from this machine (ARGS=undo cleans)
+	@./setup.sh demo node >&2
+	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
+	@$(PYTHON) tests/kube/build.py apiserver node helm >/dev/null
+	@PYTHONPATH=tests:. exec $(BIN)/python -m e2e $(ARGS)
 
 manifests: .venv/ready ## write deploy/kustomize from the chart
 	@PYTHONPATH=tests $(BIN)/python -m kube.manifests

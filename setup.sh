@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
 # Installs what is missing of the system's own packages, and says so.
-# Usage: setup.sh SET...  with the sets python, demo, exact, test.
+# Usage: setup.sh SET...  with the sets python, demo, exact, test, node.
 set -euo pipefail
 
 declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
     [curl]=curl [openssl]=openssl [strace]=strace
+    [containerd]=containerd [runc]=runc [cni]=containernetworking-plugins
+    [dnsmasq]=dnsmasq-base [debootstrap]=debootstrap
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
 exact=(curl openssl strace)
+node=(containerd runc cni dnsmasq debootstrap ip nft)
 test=(chromium libatomic)  # libatomic: the Node inside playwright needs it
 
 is_here() {
     case $1 in
         venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+        cni) [ -x /usr/lib/cni/bridge ] ;;
         libbpf) ldconfig -p | grep 'libbpf\.so\.1' >/dev/null ;;
         libatomic) ldconfig -p | grep 'libatomic\.so\.1' >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
@@ -49,6 +53,8 @@ if [ ! -e $policy ]; then
 fi
 apt-get update -qq >&2
 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-case " ${missing[*]} " in
-    *" nginx-light "*) if command -v systemctl >/dev/null; then systemctl disable -q nginx; fi ;;
-esac
+for service in nginx containerd; do
+    case " ${missing[*]} " in
+        *" $service"*) if command -v systemctl >/dev/null; then systemctl disable -q $service; fi ;;
+    esac
+done
