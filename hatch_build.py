@@ -5,6 +5,7 @@ Makes what git does not hold: BPF objects, native columns, protobuf stubs and th
 One truth for both, so that the wheel and the checkout are the same build.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -23,6 +24,9 @@ STUBS = ROOT / "src/podwire/wire/gen"
 PAGE = ROOT / "src/podwire/app/page"
 NATIVE = ROOT / "src/podwire/native/object"
 UI = ROOT / "ui"
+
+LIBBPF = ROOT / "native/libbpf"
+SOURCES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "podwire/libbpf"
 
 CLANG = (sys.executable, "-m", "ziglang", "cc")
 NATIVE_FLAGS = ("-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-s")
@@ -80,6 +84,75 @@ def build_native() -> None:
         fresh = target.with_suffix(".new")
         subprocess.run([*command, *map(str, sources), "-o", str(fresh)], check=True)
         fresh.replace(target)  # whoever has the old one open keeps it
+
+
+def build_libbpf() -> None:
+    """
+    Compile libbpf with its libelf and zlib into one library a machine.
+
+    Its sources come through cargo. Without cargo nothing is made, and what is installed later takes
+    the system's libbpf.
+    """
+    targets = [OBJECTS / f"libbpf-{machine}.so" for machine in MACHINES]
+    if all(is_fresh(target, LIBBPF.iterdir()) for target in targets):
+        return
+    if shutil.which("cargo") is None:
+        print("  SKIP  libbpf: cargo is not installed; the system's own will be used", flush=True)
+        return
+    sources = libbpf_sources()
+    OBJECTS.mkdir(parents=True, exist_ok=True)
+    for machine, target in zip(MACHINES, targets, strict=True):
+        say("CC", target)
+        fresh = target.with_suffix(".new")
+        subprocess.run([*libbpf_command(sources, machine), "-o", str(fresh)], check=True)
+        fresh.replace(target)
+    (OBJECTS / "libbpf-licenses.txt").write_text(libbpf_licenses(sources))
+
+
+def libbpf_sources() -> Path:
+    """The crate that carries them, as Cargo.lock has it."""
+    digest = hashlib.sha256((LIBBPF / "Cargo.lock").read_bytes()).hexdigest()[:16]
+    kept = SOURCES / digest
+    if not (kept / "libbpf-sys").exists():
+        say("CARGO", LIBBPF)
+        manifest = ("--manifest-path", str(LIBBPF / "Cargo.toml"))
+        subprocess.run(
+            ["cargo", "vendor", "--quiet", "--locked", *manifest, str(kept)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    return kept / "libbpf-sys"
+
+
+def libbpf_command(sources: Path, machine: str) -> list[str]:
+    """One call of the compiler for all three; `crc32` of libelf has a name of its own there."""
+    bpf, elf, zlib = (sources / name for name in ("libbpf", "elfutils", "zlib"))
+    files = [*(bpf / "src").glob("*.c"), *(elf / "libelf").glob("*.c"), *zlib.glob("*.c")]
+    folders = (
+        *(LIBBPF, bpf / "include", bpf / "include/uapi", bpf / "src"),
+        *(elf / "libelf", elf / "lib", zlib),
+    )
+    return [
+        *(*CLANG, "-target", f"{machine}-linux-gnu.2.28", "-O2", "-fPIC", "-shared", "-s", "-w"),
+        *("-Wl,-soname,libbpf.so.1", f"-Wl,--version-script={bpf}/src/libbpf.map"),
+        *("-D_GNU_SOURCE", "-D_LARGEFILE64_SOURCE", "-D_FILE_OFFSET_BITS=64", "-DHAVE_CONFIG_H"),
+        *("-DHAVE_UNISTD_H", *(f"-I{folder}" for folder in folders)),
+        *sorted(map(str, files)),
+    ]
+
+
+def libbpf_licenses(sources: Path) -> str:
+    """Whose work the library is, and under what terms."""
+    parts = {
+        "libbpf (https://github.com/libbpf/libbpf), BSD-2-Clause": "libbpf/LICENSE.BSD-2-Clause",
+        "libelf of elfutils (https://sourceware.org/elfutils), LGPL-3.0-or-later": (
+            "elfutils/COPYING-LGPLV3"
+        ),
+        "zlib (https://zlib.net), Zlib": "zlib/LICENSE",
+    }
+    about = "libbpf-*.so beside this file is compiled from the crate libbpf-sys 1.7.0, unchanged:\n"
+    texts = (f"\n== {name}\n\n{(sources / file).read_text()}" for name, file in parts.items())
+    return about + "".join(texts)
 
 
 def build_stubs() -> None:
@@ -156,7 +229,13 @@ def test_ui() -> None:
     run_npm("run", "--silent", "test")
 
 
-STEPS = {"bpf": build_bpf, "native": build_native, "stubs": build_stubs, "ui": build_ui}
+STEPS = {
+    "bpf": build_bpf,
+    "libbpf": build_libbpf,
+    "native": build_native,
+    "stubs": build_stubs,
+    "ui": build_ui,
+}
 TESTS = {"test-ui": test_ui, "bpf-test": build_bpf_tests}
 
 

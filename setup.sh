@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing of the system's own packages, and says so.
-# Usage: setup.sh SET...  with the sets python, demo, exact, test, node.
+# Usage: setup.sh SET...  with the sets python, demo, exact, test, node, wheel.
 set -euo pipefail
 
 declare -A package_of=(
@@ -8,12 +8,13 @@ declare -A package_of=(
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
     [curl]=curl [openssl]=openssl [strace]=strace
     [containerd]=containerd [runc]=runc [cni]=containernetworking-plugins
-    [dnsmasq]=dnsmasq-base [debootstrap]=debootstrap
+    [cargo]=cargo [dnsmasq]=dnsmasq-base [debootstrap]=debootstrap
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
 exact=(curl openssl strace)
+wheel=(cargo debootstrap)
 node=(containerd runc cni dnsmasq debootstrap ip nft)
 test=(chromium libatomic)  # libatomic: the Node inside playwright needs it
 

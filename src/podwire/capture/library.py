@@ -1,15 +1,22 @@
 """
-The system's libbpf through its C ABI.
+libbpf through its C ABI.
 
-In: the shared library, found at run time: nothing is compiled.  Out: `LIB` calls, errors as
+In: the shared library that the wheel brings, else the system's.  Out: `LIB` calls, errors as
 `Unavailable`.
 """
 
 import os
+import platform
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cffi
+
+OURS = Path(__file__).parent / "object" / f"libbpf-{platform.machine()}.so"
+
+SYSTEMS = "libbpf.so.1"
+"""The name that the linker finds an installed one under, whatever its minor version."""
 
 ffi = cffi.FFI()
 ffi.cdef(
@@ -97,13 +104,19 @@ class Unavailable(RuntimeError):
 def library() -> Any:
     """The loaded library. Raises `Unavailable`."""
     try:
-        found: Any = ffi.dlopen("libbpf.so.1")
+        found: Any = ffi.dlopen(str(OURS) if OURS.exists() else SYSTEMS)
     except OSError as error:
         raise Unavailable("libbpf 1.x is missing; as root, run: apt-get install libbpf1") from error
     found.libbpf_set_print(ffi.NULL)
     # libbpf 1.1 frees its table of handlers with the last one and goes on using it: this one stays.
     found.libbpf_register_prog_handler(b"podwire/stays", 0, 0, ffi.NULL)
     return found
+
+
+def origin() -> str:
+    """The library's version, and whose it is. Raises `Unavailable`."""
+    whose = "podwire's own" if OURS.exists() else "the system's"
+    return f"{text(library().libbpf_version_string())}, {whose}"
 
 
 def raw_btf(opened: Any) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from podwire.capture.births import Births
 from podwire.capture.hooks import HOOKS, OBJECT, VMLINUX, Hook, Standing, map_bytes, stand
-from podwire.capture.library import Unavailable, library, text
+from podwire.capture.library import Unavailable, library, origin
 
 TYPEDEF = 8
 
@@ -115,8 +115,7 @@ def _software(system: System) -> Iterator[Finding]:
     detail = system.object.name if is_built else "run: make bpf"
     yield _finding("BPF object", "everything", detail, ok=is_built)
     try:
-        version = text(library().libbpf_version_string())
-        yield _finding("libbpf", "everything", version, ok=True)
+        yield _finding("libbpf", "everything", origin(), ok=True)
     except Unavailable as error:
         yield _finding("libbpf", "everything", str(error), ok=False)
 
