@@ -10,7 +10,7 @@
 #include "byte.h"
 
 /* The place of the next newline in the window, or the window's end; eight bytes at a step. */
-global u32 find_newline(const struct work *work)
+whole u32 find_newline(const struct work *work)
 {
 	u32 position, place;
 
@@ -30,6 +30,14 @@ global u32 find_newline(const struct work *work)
 	}
 	return position < work->length ? position : work->length;
 }
+
+#ifdef ELDER
+lone u32 find_newline_alone(u32 which)
+{
+	return find_newline(work_of(which));
+}
+#define find_newline(work) find_newline_alone((work)->which)
+#endif
 
 /* A line that does not matter: go behind its newline, or to the window's end without it. */
 inline_always void skip_line(struct work *work, struct message *message)
@@ -227,8 +235,8 @@ lone int next_piece_alone(u32 which)
 
 /* A loop calls what is verified by itself, so what it goes through once is verified once. */
 #define LOOP_ALONE(times, step, feed)                                                              \
-	for (u32 index_ = 0; index_ < (times); index_++)                                           \
-		if (step##_alone((feed)->work->which))                                             \
+	for (u32 index_ = 0, which_ = (feed)->work->which; index_ < (times); index_++)             \
+		if (step##_alone(which_))                                                          \
 			break
 #else
 #define LOOP_ALONE LOOP

@@ -16,7 +16,7 @@
 #define MOVES 12	     /* calls remembered with each page */
 #define PIECES 8192	     /* of one call's body, at most: 4 MiB */
 #define PART 64		     /* of them; a verifier without bpf_loop follows no more at once, */
-#define PIECES_ALONE 2048    /* or so many calls of what it has verified by itself: 1 MiB and more */
+#define PIECES_ALONE 512     /* or so many calls of what it has verified by itself: 256 KiB or more */
 
 /* One call that moved some of a page's bytes. */
 struct move {
