@@ -71,6 +71,8 @@ static const u8 kinds[CALLS] = {
 	[372] = FORM_COMPAT,
 };
 
+#define ARRIVED 4 /* words: too much of it is ciphertext for two to be alike */
+
 struct call {
 	u64 start_ns;
 	u64 sk;
@@ -81,7 +83,12 @@ struct call {
 	s8 last;       /* what the last transfer came to: bytes, the end (0), or an error */
 	u64 tls_sk;    /* the socket that the library used, */
 	u8 is_torn;    /* or several */
-	u8 padding[7];
+	u8 is_apart;   /* its library is handed ciphertext in memory: proof.h */
+	u8 is_fresh;   /* what arrived is in no session's hands yet */
+	u8 layout;     /* of the last proof */
+	u8 padding[4];
+	u64 arrived_sk; /* the TLS socket that the thread read last, */
+	u64 arrived[ARRIVED]; /* and what that began with */
 };
 
 /* Beside each thread of a watched process: the call it is in. */

@@ -60,8 +60,6 @@ struct {
 	__type(value, u64);
 } attached SEC(".maps");
 
-knob u32 has_cookies = 1;
-
 /* What the sampler is told instead of a system call's number. */
 enum { NUMBER_SSL_READ = 1000, NUMBER_SSL_WRITE, NUMBER_GO_READ, NUMBER_GO_WRITE };
 

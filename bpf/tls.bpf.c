@@ -6,6 +6,7 @@
  * system calls inside it, at each call anew.
  */
 #include "plaintext.h"
+#include "proof.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -18,6 +19,7 @@ inline_always int is_nested(const struct call *outer, const struct tls_thread *t
 inline_always int enter_tls(struct registers *regs, u32 form)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct session_key key = {.address = regs->di, .pid = task->tgid};
 	struct tls_thread *thread;
 	struct call *outer;
 
@@ -34,11 +36,13 @@ inline_always int enter_tls(struct registers *regs, u32 form)
 			lose_plaintext(LOSS_TLS_NESTED);
 		return 0;
 	}
+	if (outer->is_fresh)
+		prove_session(outer, &key);
 	thread->call.session = regs->di;
 	thread->call.buffer = form == TLS_SENDFILE ? 0 : regs->si;
 	thread->call.size_at = regs->cx;
 	thread->call.start_ns = bpf_ktime_get_ns();
-	thread->call.place = has_cookies ? bpf_get_attach_cookie(regs) : 0;
+	thread->call.place = bpf_get_attach_cookie(regs);
 	thread->call.since_ns = attached_since(thread->call.place);
 	thread->call.sp = regs->sp;
 	thread->call.form = form;
@@ -137,6 +141,8 @@ inline_always void end_call(struct call *outer, struct tls_thread *thread, u32 p
 			remember_session(sk, connection, &key);
 	} else {
 		connection = connection_of(&key, &sk);
+		if (!connection && outer->last > 0)
+			outer->is_apart = 1; /* it called nobody */
 	}
 	if (bytes)
 		tell_plaintext(thread, connection, sk, pid, bytes);

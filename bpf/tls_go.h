@@ -54,21 +54,13 @@ inline_always int enter_go(struct registers *regs, u32 form)
 	call.session = regs->ax;
 	call.buffer = regs->bx;
 	call.start_ns = bpf_ktime_get_ns();
-	call.place = has_cookies ? bpf_get_attach_cookie(regs) : 0;
+	call.place = bpf_get_attach_cookie(regs);
 	call.since_ns = attached_since(call.place);
 	call.sp = regs->sp;
 	call.form = form;
 	if (bpf_map_update_elem(&goroutines, &key, &call, MAP_ANY))
 		count_loss(LOSS_SESSIONS_FULL);
 	return 0;
-}
-
-inline_always u64 word_at(u64 address)
-{
-	u64 word = 0;
-
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
 }
 
 /* The socket that the connection's fields lead to; 0 when they are not what they should be. */

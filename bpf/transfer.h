@@ -182,6 +182,22 @@ inline_always void note_socket(struct call *call, struct connection *connection)
 		connection->key.tls = 1; /* met in the middle, perhaps in the middle of a record */
 }
 
+/* Whoever takes these bytes from memory in a moment is this socket's session. */
+apart int note_arrival(struct call *call, struct work *work)
+{
+	if (!call || !work)
+		return 0;
+	call->is_fresh = 0;
+	if (!work->in_segment && !next_segment(work))
+		return 0;
+	if (!work->has_memory || work->in_segment < sizeof(call->arrived) ||
+	    bpf_probe_read_user(call->arrived, sizeof(call->arrived), (void *)work->base))
+		return 0;
+	call->arrived_sk = call->sk;
+	call->is_fresh = 1;
+	return 0;
+}
+
 inline_always void end_transfer(struct call *call, struct task_struct *task, struct pt_regs *regs,
 				s64 result)
 {
@@ -213,6 +229,8 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 	prepare(work, call, regs, result, flags);
 	if (work->left)
 		count_transfer(call, connection, work, OF(task, tgid));
+	if (call->is_apart && connection->key.tls && call->kind & IS_READ)
+		note_arrival(call, work);
 }
 
 #endif

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capture.tls.conftest import Open, Pair
-from podwire.capture.tls import Binary, Finder
+from podwire.capture.tls import Binary, Family, Finder
 from podwire.capture.tls.attach import file_of
 from podwire.capture.tls.follow import Means
 from podwire.capture.tls.link import Rung
@@ -95,3 +95,13 @@ def test_files_that_share_a_build_are_probed_each(pair: Pair) -> None:
     assert pair.kernel.tls
     (found,) = pair.kernel.tls.binaries[pair.server.pid]
     assert file_of(found) != file_of(replace(found, inode=found.inode + 1))
+
+
+def test_a_go_program_whose_returns_are_unknown_is_not_probed(opened: Open) -> None:
+    """A probe at a return address of Go's stack would end the program."""
+    pair = opened(Means(finder=Spoiled(lambda binary: replace(binary, family=Family.GO))))
+    pair.watch()
+
+    assert pair.kernel.tls
+    why = ["it is not known where its functions return"]
+    assert why == list(pair.kernel.tls.refusals.values())

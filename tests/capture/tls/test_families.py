@@ -1,7 +1,8 @@
 """Clients by every family of libraries, against a server of another one: both tell the same."""
 
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -51,12 +52,12 @@ def kernel() -> Iterator[Kernel]:
     found.close()
 
 
-def exchange(kernel: Kernel, program: Path, folder: Path) -> Pair:
+def exchange(kernel: Kernel, program: Sequence[str], folder: Path) -> Pair:
     """Let a client do its requests while both ends are watched."""
     with ExitStack() as stack:
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
-        command = [str(program), server.stdout.readline().strip(), str(REQUESTS)]
+        command = [*program, server.stdout.readline().strip(), str(REQUESTS)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         client = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
         assert "ready\n" == client.stdout.readline()
@@ -67,33 +68,38 @@ def exchange(kernel: Kernel, program: Path, folder: Path) -> Pair:
     return pair
 
 
+def read_at_both_ends(pair: Pair, connections: int) -> None:
+    """What the server had and sent is what the client sent and had; the answers are known."""
+    pair.drain()
+    sent = pair.told(Role.SERVER)["sent"]
+    book = {"connections": connections, "requests": REQUESTS, "received": REQUESTS * ANSWER}
+    pair.agrees(book | {"sent": sent})
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_client_in_c_is_read(kernel: Kernel, folder: Path, form: str) -> None:
     """Its functions are where its family has them, in a library or in the program itself."""
-    pair = exchange(kernel, compiled(form), folder)
+    pair = exchange(kernel, [str(compiled(form))], folder)
 
-    sent = len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
-    pair.agrees(
-        {
-            "connections": 1,
-            "requests": REQUESTS,
-            "sent": REQUESTS * sent,
-            "received": REQUESTS * ANSWER,
-        }
-    )
+    sent = REQUESTS * len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
+    book = {"connections": 1, "requests": REQUESTS, "sent": sent, "received": REQUESTS * ANSWER}
+    pair.agrees(book)
 
 
 def test_a_client_in_go_is_read(kernel: Kernel, folder: Path) -> None:
-    """Stripped, and however its goroutines move; both ends agree on what nobody else tells."""
-    pair = exchange(kernel, go(), folder)
-    pair.drain()
-    sent = pair.told(Role.SERVER)["sent"]
+    """Stripped, and however its goroutines move; it lives on."""
+    read_at_both_ends(exchange(kernel, [str(go())], folder), 1)
 
-    pair.agrees(
-        {
-            "connections": 1,
-            "requests": REQUESTS,
-            "sent": sent,
-            "received": REQUESTS * ANSWER,
-        }
-    )
+
+def test_node_is_read(kernel: Kernel, folder: Path) -> None:
+    """Four sessions in one thread, whose library makes no system calls."""
+    program = [need("node"), str(HERE / "drive.js")]
+
+    read_at_both_ends(exchange(kernel, program, folder), 4)
+
+
+def test_asyncio_is_read(kernel: Kernel, folder: Path) -> None:
+    """The same of Python, whose memory lies otherwise."""
+    program = [sys.executable, str(HERE / "drive_memory.py")]
+
+    read_at_both_ends(exchange(kernel, program, folder), 4)

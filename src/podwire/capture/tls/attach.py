@@ -124,21 +124,20 @@ class Probes:
     def _load(self, rungs: Sequence[Rung]) -> Rung:
         """The best way to hang programs that this kernel has."""
         why = "no way was allowed"
-        tries = [(rung, cookies) for rung in rungs for cookies in rung.cookies]
-        for rung, has_cookies in tries:
-            code = self._open(rung, {"has_cookies": int(has_cookies)})
+        for rung in rungs:
+            code = self._open(rung)
             if code >= 0 and (rung is Rung.PERF or takes_many(self._fd("tls_read"))):
                 return rung
             why = os.strerror(-code) if code < 0 else "no link over many places (kernel 6.6)"
             self._unload()
         raise Unavailable(f"the kernel takes no probes of TLS libraries: {why}")
 
-    def _open(self, rung: Rung, knobs: Mapping[str, int]) -> int:
+    def _open(self, rung: Rung) -> int:
         self._object = library().bpf_object__open_file(os.fsencode(self._path), ffi.NULL)
         if not self._object:
             raise Unavailable(f"{self._path} is not a BPF object; run: make bpf")
         layouts = Layouts(raw_btf(self._object))
-        for name, value in {**self._knobs, **knobs}.items():
+        for name, value in self._knobs.items():
             turn(self._object, layouts, name, value)
         self._share_maps()
         goroutines = library().bpf_object__find_map_by_name(self._object, b"goroutines")
@@ -206,6 +205,8 @@ class Probes:
         is_go = binary.family is Family.GO
         entries = GO_ENTRIES if is_go else ENTRIES
         points = [each for each in _outermost(binary.points) if each.call in entries]
+        if is_go and not all(each.returns for each in points):
+            raise Refused("it is not known where its functions return")
         if is_go:
             self._tell_layout(links.place, binary.layout)
             back = [offset for each in points for offset in each.returns]
@@ -218,12 +219,10 @@ class Probes:
             self._hang(links, path, name, offsets, is_return=False)
 
     def _tell_layout(self, place: int, layout: Mapping[str, int]) -> None:
-        """Place 0 is for kernels where a link does not say which one it is."""
         value = np.zeros(1, self._layouts.value)
         for name in value.dtype.names or ():
             value[name] = layout[name]
-        for key in (place, 0):
-            self._layouts.put(np.array([key], np.uint32), value)
+        self._layouts.put(np.array([place], np.uint32), value)
 
     def _hang(
         self, links: _Links, path: str, name: str, offsets: list[int], *, is_return: bool

@@ -31,11 +31,6 @@ class Rung(StrEnum):
     MULTI = "uprobe_multi"
     PERF = "uprobe"
 
-    @property
-    def cookies(self) -> tuple[bool, ...]:
-        """Whether a link says which one it is: always, or where the kernel has it (5.15)."""
-        return (True,) if self is Rung.MULTI else (True, False)
-
 
 _calls = type(ffi)()
 _calls.cdef(
