@@ -75,18 +75,27 @@ def allow_files(count: int) -> None:
 @contextmanager
 def echo(*enter: str, cpu: int | None = None) -> Iterator[tuple[psutil.Process, int]]:
     """The service and its port, until the context is left; `enter` is put before its command."""
-    port = free_port()
-    process = subprocess.Popen(
-        [*enter, built("echo"), str(port)], stdout=subprocess.PIPE, preexec_fn=die_with_parent
-    )
+    process, port = _served(*enter)
     try:
-        assert process.stdout
-        process.stdout.readline()
         pin(process.pid, cpu)
         yield psutil.Process(process.pid), port
     finally:
         process.kill()
         process.communicate()
+
+
+def _served(*enter: str) -> "tuple[subprocess.Popen[bytes], int]":
+    """A port that was free may be somebody else's by the time it is listened on: then another."""
+    for _ in range(5):
+        port = free_port()
+        process = subprocess.Popen(
+            [*enter, built("echo"), str(port)], stdout=subprocess.PIPE, preexec_fn=die_with_parent
+        )
+        assert process.stdout
+        if process.stdout.readline():
+            return process, port
+        process.communicate()
+    raise RuntimeError("the echo service cannot listen, see above")
 
 
 def pin(pid: int, cpu: int | None) -> None:

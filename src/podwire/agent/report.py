@@ -11,7 +11,7 @@ from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
+from operator import add
 
 from podwire.agent.fact import (
     fact_meters,
@@ -154,7 +154,8 @@ def _sum_operations(left: Operation | None, right: Operation | None) -> Operatio
 
 
 def _sum_buckets(left: Sequence[int], right: Sequence[int]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip_longest(left, right, fillvalue=0))
+    """Of one scale; where no histogram is kept there is none to add."""
+    return tuple(map(add, left, right)) or tuple(left) or tuple(right)
 
 
 def _sum_http(left: Http | None, right: Http | None) -> Http | None:

@@ -44,23 +44,24 @@ class Increase:
         still = self.still[first : first + len(now)]
         still += 1
         still[changed] = 0
-        gained = difference(now[changed], before[changed])
-        reached = now[changed]
+        reached, known = now.take(changed), before.take(changed)
+        gained = difference(reached, known)
         for count, total in PAIRS:
-            _hold_back(count, total, gained, reached, before[changed])
-        before[changed] = reached
+            _hold_back(count, total, gained, reached, known)
+        _bytes(before)[changed] = _bytes(reached)
         return changed + first, gained
 
     def _grow(self, size: int) -> None:
-        more = size - len(self.rows)
-        if more > 0:
-            self.rows = np.concatenate([self.rows, np.zeros(more, self.rows.dtype)])
-            self.still = np.concatenate([self.still, np.zeros(more, np.int64)])
+        known = len(self.rows)
+        if size > known:
+            rows, still = np.zeros(size, self.rows.dtype), np.zeros(size, np.int64)
+            _bytes(rows)[:known], still[:known] = _bytes(self.rows), self.still
+            self.rows, self.still = rows, still
 
-    def forget(self, place: int) -> None:
-        """The counters of a place were set to zero."""
-        self.rows[place : place + 1] = np.zeros(1, self.rows.dtype)
-        self.still[place] = 0
+    def forget(self, places: Array) -> None:
+        """The counters of these places were set to zero."""
+        _bytes(self.rows)[places] = 0
+        self.still[places] = 0
 
 
 def _hold_back(
@@ -78,14 +79,21 @@ def _field(array: Array, path: tuple[str, ...]) -> Array:
 
 
 def _bytes(array: Array) -> Array:
-    return array.view(np.uint8).reshape(len(array), -1)
+    """The same memory, a row an element: structures are copied field by field, bytes at once."""
+    return array.view(np.uint8).reshape(len(array), array.itemsize)
 
 
 def difference(now: Array, before: Array) -> Array:
     """Field by field, modulo each counter's width: a counter that wrapped still counts right."""
-    if now.dtype.names is None:
-        return now - before
-    result = np.zeros_like(now)
-    for name in now.dtype.names:
-        result[name] = difference(now[name], before[name])
+    result = now.copy()
+    _subtract(result, before)
     return result
+
+
+def _subtract(result: Array, before: Array) -> None:
+    """In place: a field of an array is the array's own memory."""
+    for name in result.dtype.names or ():
+        if result.dtype[name].base.names:
+            _subtract(result[name], before[name])
+        else:
+            result[name] -= before[name]

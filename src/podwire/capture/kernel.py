@@ -6,7 +6,7 @@ Programs are loaded and attached while somebody is watched, and gone otherwise.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from podwire.capture.reason import Tally
 from podwire.capture.recorder import Recorder
 from podwire.capture.size import fit, limits, node_sizes, turn
 from podwire.capture.slots import Slots
-from podwire.capture.table import Table, read_cpus, read_each_cpu
+from podwire.capture.table import Array, Table, read_cpus, read_each_cpu
 from podwire.capture.tls.attach import Probes
 from podwire.capture.tls.follow import Follower, Means
 from podwire.model.exchange import Exchange, RecordPolicy
@@ -243,19 +243,21 @@ class _Program:
         self._programs.read("gather")
         reasons = self._reasons.take()
         tick_ns = self._tick_ns()
-        changed = dict(self._slots.take(int(self._clock()["flows"])))
-        nothing = np.zeros((), self._slots.rows.dtype)
-        flows = [
-            decode.flow(
-                self._slots.rows[slot],
-                changed.get(slot, nothing),
-                reasons.get(slot, decode.Reasons()),
-                tick_ns,
-            )
-            for slot in sorted({*changed, *reasons} - {0})
-        ]
+        flows: list[Flow] = []
+        for slots, gained in self._changed(reasons):
+            rows = self._slots.rows[slots]
+            flows += decode.flows(slots.tolist(), rows, gained, reasons, tick_ns)
         self._reasons.forget(self._slots.give_back(set(self._watched.read()[0].tolist())))
-        return [flow for flow in flows if not decode.is_empty(flow)]
+        return flows
+
+    def _changed(self, reasons: Collection[int]) -> Iterator[tuple[Array, Array]]:
+        """Slots and what they gained; those that have but a new reason gained nothing else."""
+        silent = {*reasons} - {0}
+        for slots, gained in self._slots.take(int(self._clock()["flows"])):
+            yield slots, gained
+            silent.difference_update(slots.tolist())
+        if silent:
+            yield np.array(sorted(silent)), np.zeros(len(silent), self._slots.rows.dtype)
 
     def _clock(self) -> Any:
         return self._usage.get(np.zeros(1, np.uint32))

@@ -90,6 +90,9 @@ ffi.cdef(
     int bpf_map_lookup_elem(int fd, const void *key, void *value);
     int bpf_map_delete_elem(int fd, const void *key);
     int bpf_map_get_next_key(int fd, const void *key, void *next);
+    int bpf_map_update_batch(int fd, const void *keys, const void *values, uint32_t *count,
+                             const void *opts);
+    int bpf_map_delete_batch(int fd, const void *keys, uint32_t *count, const void *opts);
     int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values,
                              unsigned *count, const void *opts);
     """

@@ -7,7 +7,6 @@ while later, when no program can be counting in it any more.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -34,6 +33,7 @@ class Slots:
         self._flow = flow
         self._keys = Table(fds("slots"), key, np.dtype("<u4"))
         self._shares = Table(fds("shares"), np.dtype("<u4"), np.dtype("<u8"))
+        self._flows = Table(fds("flows"), np.dtype("<u4"), flow)
         self._increase = Increase(flow)
         self._leaving: dict[int, float] = {}
         self._read_s = 0.0
@@ -43,14 +43,13 @@ class Slots:
         """The last reading, by slot."""
         return self._increase.rows
 
-    def take(self, used: int) -> Iterator[tuple[int, Any]]:
-        """Slots that changed since the last time, and what they gained."""
+    def take(self, used: int) -> Iterator[tuple[Array, Array]]:
+        """Slots that changed since the last time, and what they gained; nobody's is none."""
         self._read_s = time.monotonic()
-        for first in range(0, used + 1, ROWS_AT_ONCE):
+        for first in range(1, used + 1, ROWS_AT_ONCE):
             count = min(ROWS_AT_ONCE, used + 1 - first)
             rows = read_part(self._fds("flows"), first, count, self._flow)
-            changed, gained = self._increase.take(rows, first)
-            yield from zip(changed.tolist(), gained, strict=True)
+            yield self._increase.take(rows, first)
 
     def give_back(self, living: Collection[int]) -> list[int]:
         """
@@ -61,14 +60,16 @@ class Slots:
         """
         idle, leaves = self._rest(living)
         self._leaving = {slot: since_s for slot, since_s in self._leaving.items() if idle[slot]}
-        for slot in np.flatnonzero(leaves).tolist():
-            if slot not in self._leaving or self._increase.still[slot] == 0:
-                self._take_key(slot)
-                self._leaving[slot] = time.monotonic()
+        leaving = [
+            slot
+            for slot in np.flatnonzero(leaves).tolist()
+            if slot not in self._leaving or self._increase.still[slot] == 0
+        ]
+        self._take_keys(leaving)
+        self._leaving |= dict.fromkeys(leaving, time.monotonic())
         freed = [s for s, since_s in self._leaving.items() if self._read_s - since_s > GRACE_S]
-        for slot in freed:
-            self._free(slot)
         if freed:
+            self._free(np.array(freed, np.uint32))
             self._correct_shares(living)
         return freed
 
@@ -80,24 +81,27 @@ class Slots:
         ended |= (keys["peer_pid"] != 0) & ~np.isin(keys["peer_pid"], pids)
         return idle, idle & (ended | (self._increase.still >= STILL_READINGS))
 
-    def _take_key(self, slot: int) -> None:
-        key = self.rows[slot : slot + 1]["key"].copy()
-        if self._keys.get(key) == slot:
-            self._keys.remove(key)
+    def _take_keys(self, slots: list[int]) -> None:
+        """From now on nobody finds these; a slot has one key, unless it lost it before."""
+        if slots:
+            keys, held = self._keys.read()
+            self._keys.remove_all(keys[np.isin(held, slots)])
 
-    def _free(self, slot: int) -> None:
-        del self._leaving[slot]
-        places = np.array([slot], np.uint32)
-        flows = Table(self._fds("flows"), np.dtype("<u4"), self._flow)
-        flows.put(places, np.zeros(1, self._flow))
-        self._increase.forget(slot)
-        append(self._fds("vacant"), places)
+    def _free(self, slots: Array) -> None:
+        for first in range(0, len(slots), ROWS_AT_ONCE):
+            part = slots[first : first + ROWS_AT_ONCE]
+            self._flows.put_all(part, np.zeros(len(part), self._flow))
+        self._increase.forget(slots)
+        append(self._fds("vacant"), slots)
+        for slot in slots.tolist():
+            del self._leaving[slot]
 
     def _correct_shares(self, living: Collection[int]) -> None:
         """What a process holds; its last connections may end after it, and leave a share behind."""
-        pids = Counter(self.rows["key"]["pid"].tolist())
-        for pid in self._shares.read()[0]:
-            if pids[int(pid)] or int(pid) in living:
-                self._shares.put(pid.reshape(1), np.array([pids[int(pid)]], np.uint64))
-            else:
-                self._shares.remove(pid.reshape(1))
+        pids, counts = np.unique(self.rows["key"]["pid"], return_counts=True)
+        holding = dict(zip(pids.tolist(), counts.tolist(), strict=True))
+        known = self._shares.read()[0]
+        shares = np.array([holding.get(pid, 0) for pid in known.tolist()], np.uint64)
+        stays = (shares > 0) | np.isin(known, np.fromiter(living, np.uint32))
+        self._shares.put_all(known[stays], shares[stays])
+        self._shares.remove_all(known[~stays])

@@ -59,9 +59,29 @@ class Table:
         code = library().bpf_map_update_elem(self._fd, _pointer(key), _pointer(value), 0)
         checked(code, "writing a map")
 
+    def put_all(self, keys: Array, values: Array) -> None:
+        """Insert or replace many entries."""
+        if not len(keys):
+            return
+        count = ffi.new("uint32_t *", len(keys))
+        code = library().bpf_map_update_batch(
+            self._fd, _pointer(keys), _pointer(values), count, ffi.NULL
+        )
+        checked(code, "writing a map")
+
     def remove(self, key: Array) -> None:
         """Remove one entry; one that is not there is fine."""
         library().bpf_map_delete_elem(self._fd, _pointer(key))
+
+    def remove_all(self, keys: Array) -> None:
+        """Remove many entries; those that are not there are fine."""
+        while len(keys):
+            count = ffi.new("uint32_t *", len(keys))
+            code = library().bpf_map_delete_batch(self._fd, _pointer(keys), count, ffi.NULL)
+            if code != -errno.ENOENT:
+                checked(code, "removing from a map")
+                return
+            keys = keys[count[0] + 1 :]  # the kernel stops at the first that is not there
 
 
 def _pointer(array: Array) -> Any:
@@ -81,9 +101,12 @@ def read_part(fd: int, first: int, count: int, value: np.dtype[Any]) -> Array:
     return values[: room[0]]
 
 
-def append(fd: int, value: Array) -> None:
-    """Put one element at the end of a queue."""
-    checked(library().bpf_map_update_elem(fd, ffi.NULL, _pointer(value), 0), "filling a queue")
+def append(fd: int, values: Array) -> None:
+    """Put elements at the end of a queue, or on a stack."""
+    at, lib = values.ctypes.data, library()
+    for place in range(at, at + values.nbytes, values.itemsize):
+        code = lib.bpf_map_update_elem(fd, ffi.NULL, ffi.cast("void *", place), 0)
+        checked(code, "filling a queue")
 
 
 def read_each_cpu(fd: int, index: int, cpus: int, value: np.dtype[Any]) -> Array:
