@@ -1,0 +1,306 @@
+"""
+Files in a bad state, through the whole capture: read or named, and nobody else pays for it.
+
+Each program is a client in C that asks a server written in Python, whose library is whole. The
+client ends well only when every answer had its full length, so the truth is REQUESTS exchanges.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from capture.tls.conftest import speaking
+from capture.tls.program import LIBRARIES, need, said_by
+from podwire.capture import Kernel
+from podwire.capture.balance import laws
+from podwire.capture.tls import Binary, Finder
+from podwire.capture.tls.follow import Means
+from podwire.model.flow import Flow, Role
+from podwire.model.tls import Library, Reason
+
+pytestmark = pytest.mark.root
+HERE = Path(__file__).parent
+REQUESTS = 7
+SENT = len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
+RECEIVED = len("HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
+ARCHIVES = (str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a"))
+SHARED = ("-lssl", "-lcrypto")
+ENORMOUS = 40 << 30
+"""Bytes that a file claims to have, nearly all of them a hole."""
+
+
+@cache
+def built(*options: str, source: str = "drive.c") -> Path:
+    """The client, built with these options."""
+    if ARCHIVES[0] in options and not Path(ARCHIVES[0]).exists():
+        pytest.skip("libssl-dev is not installed")
+    made = Path(mkdtemp(prefix="podwire-tls-")) / "drive"
+    subprocess.run([need("cc"), str(HERE / source), "-o", str(made), *options], check=True)
+    return made
+
+
+def copied(program: Path, folder: Path, name: str = "drive") -> Path:
+    return Path(shutil.copy(program, folder / name))
+
+
+def asked(clients: int) -> Mapping[str, int]:
+    """What so many clients did, by the names of `told`."""
+    requests = clients * REQUESTS
+    return {
+        "connections": clients,
+        "readable": clients,
+        "requests": requests,
+        "sent": requests * SENT,
+        "received": requests * RECEIVED,
+    }
+
+
+@dataclass(slots=True)
+class Scene:
+    """A server that can be read, some clients, and what a source says of them."""
+
+    kernel: Kernel
+    server: "subprocess.Popen[str]"
+    port: str
+    stack: ExitStack
+    clients: list["subprocess.Popen[str]"] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+
+    def start(self, program: Path, **variables: str) -> "subprocess.Popen[str]":
+        """One that waits for its beginning."""
+        client = subprocess.Popen(
+            [str(program), self.port, str(REQUESTS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=variables or None,
+        )
+        self.stack.callback(client.kill)
+        assert client.stdout
+        assert "ready\n" == client.stdout.readline()
+        self.clients.append(client)
+        return client
+
+    def watch(self) -> None:
+        """Both sides; what can be probed of them is probed when this returns."""
+        self.kernel.watch([self.server.pid, *(each.pid for each in self.clients)])
+        assert self.kernel.tls
+        self.kernel.tls.look()
+        assert self.kernel.tls.wait(30)
+
+    def play(self) -> None:
+        """All clients at once, to their good end."""
+        for each in self.clients:
+            assert each.stdin
+            print(file=each.stdin, flush=True)
+        for each in self.clients:
+            assert 0 == each.wait(30)
+        self.flows += self.kernel.drain()
+
+    def told(self, role: Role) -> Mapping[str, int]:
+        """What was counted of a side."""
+        mine = [flow for flow in self.flows if flow.key.role is role]
+        http = [flow.http for flow in mine if flow.http]
+        return {
+            "connections": sum(flow.tls.connections for flow in mine),
+            "readable": sum(flow.tls.readable for flow in mine),
+            "requests": sum(sum(each.responses.values()) for each in http),
+            "sent": sum(each.request_bytes for each in http),
+            "received": sum(each.response_bytes for each in http),
+        }
+
+    def libraries(self, client: "subprocess.Popen[str]") -> tuple[Library, ...]:
+        """What the last look before the end found in it."""
+        assert self.kernel.tls
+        return self.kernel.tls.libraries()[client.pid]
+
+    def is_exact(self) -> None:
+        """Everything of every client is read at both ends, nothing is lost, every law holds."""
+        for role in (Role.CLIENT, Role.SERVER):
+            assert asked(len(self.clients)) == self.told(role), role
+        self.is_whole()
+
+    def is_ciphertext(self) -> None:
+        """Nothing of the clients is read, all of the server is; nothing is lost."""
+        nothing = dict.fromkeys(asked(1), 0) | {"connections": len(self.clients)}
+        assert nothing == self.told(Role.CLIENT)
+        assert asked(len(self.clients)) == self.told(Role.SERVER)
+        self.is_whole()
+
+    def is_whole(self) -> None:
+        assert {} == self.kernel.losses()
+        assert all(law.holds for law in laws(self.kernel.tallies()))
+
+
+@pytest.fixture
+def finder() -> Finder:
+    """What the source asks; a test may bring another one."""
+    return Finder()
+
+
+@pytest.fixture
+def scene(folder: Path, finder: Finder) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        server = stack.enter_context(speaking("serve", str(folder)))
+        assert server.stdout
+        port = server.stdout.readline().strip()
+        kernel = Kernel(means=Means(finder=finder))
+        stack.callback(kernel.close)
+        yield Scene(kernel, server, port, stack)
+
+
+def test_a_stripped_program_is_named_and_counted_as_ciphertext(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """Its connections are there, unread; the server's end of them is read."""
+    bare = tmp_path / "bare"
+    subprocess.run([need("strip"), "-o", str(bare), str(built(*ARCHIVES))], check=True)
+    client = scene.start(bare)
+    scene.watch()
+    (found,) = scene.libraries(client)
+    scene.play()
+
+    assert (str(bare), Reason.STRIPPED) == (found.path, found.reason)
+    scene.is_ciphertext()
+
+
+def test_a_broken_file_is_named_and_counted_as_ciphertext(
+    scene: Scene, finder: Finder, tmp_path: Path
+) -> None:
+    """It runs, because the kernel does not read what is broken: the table of its sections."""
+    program = copied(built(*ARCHIVES), tmp_path)
+    with program.open("r+b") as file:
+        file.seek(0x28)  # e_shoff of ELF64
+        file.write((1 << 62).to_bytes(8, "little"))
+    client = scene.start(program)
+    scene.watch()
+    (found,) = scene.libraries(client)
+    scene.play()
+
+    assert (str(program), Reason.BROKEN) == (found.path, found.reason)
+    assert {Reason.BROKEN: 1} == finder.refused
+    scene.is_ciphertext()
+
+
+def test_an_enormous_file_is_read(scene: Scene, tmp_path: Path) -> None:
+    """What has no end is not gone through: only its tables are."""
+    program = copied(built(*ARCHIVES), tmp_path)
+    with program.open("r+b") as file:
+        file.truncate(ENORMOUS)
+    scene.start(program)
+    scene.watch()
+    scene.play()
+
+    scene.is_exact()
+
+
+def test_a_program_whose_file_was_deleted_is_read(scene: Scene, tmp_path: Path) -> None:
+    """Through what it still maps of it."""
+    program = copied(built(*ARCHIVES), tmp_path)
+    scene.start(program)
+    program.unlink()
+    scene.watch()
+    scene.play()
+
+    scene.is_exact()
+
+
+def test_an_upgrade_in_place_leaves_old_and_new_read(scene: Scene, tmp_path: Path) -> None:
+    """One name, two files: those that run the old one go on with it."""
+    program = copied(built(*ARCHIVES), tmp_path)
+    scene.start(program)
+    scene.watch()
+    copied(built("-DGNUTLS", "-lgnutls"), tmp_path, "fresh").rename(program)
+    scene.start(program)
+    scene.watch()
+    scene.play()
+
+    assert scene.kernel.tls
+    assert 3 == len(scene.kernel.tls.attached)  # the server's library, the old one and GnuTLS
+    scene.is_exact()
+
+
+def test_a_library_under_two_names_is_counted_once(scene: Scene, tmp_path: Path) -> None:
+    """Two links to one file: one set of probes."""
+    shared = LIBRARIES / "libssl.so.3"
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+    library = copied(shared, tmp_path / "left", "libssl.so.3")
+    (tmp_path / "right" / "libssl.so.3").hardlink_to(library)
+    for name in ("left", "right"):
+        scene.start(built(*SHARED), LD_LIBRARY_PATH=str(tmp_path / name))
+    scene.watch()
+    scene.play()
+
+    assert scene.kernel.tls
+    assert 2 == len(scene.kernel.tls.attached)  # the server's library, and the one of both clients
+    scene.is_exact()
+
+
+def test_a_library_that_a_process_maps_twice_is_counted_once(scene: Scene) -> None:
+    """A second mapping of its code, at other addresses, is no second library."""
+    twice = f'-DTWICE="{LIBRARIES / "libssl.so.3"}"'
+    scene.start(built(*SHARED, twice, source="odd.c"))
+    scene.watch()
+    scene.play()
+
+    scene.is_exact()
+
+
+def test_a_child_that_forked_is_read(scene: Scene) -> None:
+    """It executes nothing; the session was begun by its parent, which alone was there to watch."""
+    scene.start(built(*ARCHIVES, "-DFORKS", source="odd.c"))
+    scene.watch()
+    scene.play()
+
+    scene.is_exact()
+
+
+def test_two_programs_with_one_build_id_are_both_read(scene: Scene) -> None:
+    """Their functions are at different places; probes by build-id would hang at wrong ones."""
+    build_id = "c0ffee" * 6
+    same = f"-Wl,--build-id=0x{build_id}"
+    padded = built(*ARCHIVES, same, "-DPADDED", source="odd.c")
+    programs = built(*ARCHIVES, same), padded
+    assert all(f"Build ID: {build_id}\n" in said_by("readelf", "-n", each) for each in programs)
+    for each in programs:
+        scene.start(each)
+    scene.watch()
+    scene.play()
+
+    scene.is_exact()
+
+
+class Misled(Finder):
+    """Places the functions of programs, though not of libraries, beyond their ends."""
+
+    def find(self, pid: int) -> tuple[Binary, ...]:
+        return tuple(_misplaced(each) for each in super().find(pid))
+
+
+def _misplaced(binary: Binary) -> Binary:
+    if ".so" in binary.name:
+        return binary
+    points = tuple(replace(each, offset=1 << 40) for each in binary.points)
+    return replace(binary, points=points)
+
+
+@pytest.mark.parametrize("finder", [Misled()])
+def test_a_file_that_takes_no_probes_is_named_beside_those_that_do(scene: Scene) -> None:
+    """The kernel says no to one file; the others of its processes are probed all the same."""
+    client = scene.start(built(*ARCHIVES))
+    scene.watch()
+    (found,) = scene.libraries(client)
+    scene.play()
+
+    assert Reason.REFUSED is found.reason
+    assert scene.kernel.tls
+    assert ["Invalid argument"] == list(scene.kernel.tls.refusals.values())
+    scene.is_ciphertext()
