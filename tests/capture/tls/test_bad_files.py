@@ -265,7 +265,7 @@ def test_a_child_that_forked_is_read(scene: Scene) -> None:
 
 def test_two_programs_with_one_build_id_are_both_read(scene: Scene) -> None:
     """Their functions are at different places; probes by build-id would hang at wrong ones."""
-    build_id = "c0ffee" * 6
+    build_id = "c0ffee" * 4
     same = f"-Wl,--build-id=0x{build_id}"
     padded = built(*ARCHIVES, same, "-DPADDED", source="odd.c")
     programs = built(*ARCHIVES, same), padded
