@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube manifests bpf ui stubs bench bench-ingest bench-capture churn exact e2e docs lock clean
+.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture churn exact e2e docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,16 @@ e2e: .venv/ready ## as root: a real node with podwire on it, apart from this mac
 
 manifests: .venv/ready ## write deploy/kustomize from the chart
 	@PYTHONPATH=tests $(BIN)/python -m kube.manifests
+
+wheel: .venv/ready ## build the wheel, with all that it brings, into dist/
+	@./setup.sh wheel >&2
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+	    --no-build-isolation --wheel-dir dist .
+
+test-wheel: wheel ## as root: the wheel in a minimal Debian without compiler, libbpf and Node
+	@PODWIRE_WHEEL=$$(echo dist/podwire-*.whl) PYTHONPATH=tests:. \
+	    unshare --mount $(BIN)/pytest tests/wheel $(ARGS)
 
 fuzz: .venv/ready ## feed parsers and the HTTP machine what nobody writes (ARGS='--seconds 600')
 	@$(BIN)/python hatch_build.py bpf native stubs >&2

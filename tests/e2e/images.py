@@ -24,11 +24,13 @@ from kube import build
 CHECKOUT = Path(__file__).parents[2]
 LOCK = CHECKOUT / "deploy/docker/run.lock"
 CACHE = build.CACHE.parent / "e2e"
-SUITE = "trixie"
 ROOTS = {
-    "python": ("python3", "python3-venv", "libbpf1"),
-    "shop": ("python3-minimal", "libpython3-stdlib", "nginx-light"),
+    "python": ("trixie", "python3", "python3-venv", "libbpf1"),
+    "shop": ("trixie", "python3-minimal", "libpython3-stdlib", "nginx-light"),
+    "bare": ("bookworm", "python3", "python3-venv"),
 }
+"""A suite of Debian and packages."""
+
 PIP = (
     "/opt/podwire/bin/pip",
     "install",
@@ -54,7 +56,7 @@ class Image:
 
 def keep_layers() -> None:
     """Make what needs the network, unless it was made before."""
-    for name in ROOTS:
+    for name in ("python", "shop"):
         root(name)
     dependencies()
 
@@ -93,12 +95,13 @@ def wheel_of_this_checkout(folder: Path) -> Path:
 
 def root(name: str) -> Path:
     """A minimal Debian with some packages, as a layer."""
-    packages = ",".join(ROOTS[name])
-    kept = CACHE / f"{name}-{_digest(SUITE, packages)}.tar"
+    suite, *chosen = ROOTS[name]
+    packages = ",".join(chosen)
+    kept = CACHE / f"{name}-{_digest(suite, packages)}.tar"
     if not kept.exists():
-        with _making(kept, f"Debian {SUITE} with {packages}") as folder:
+        with _making(kept, f"Debian {suite} with {packages}") as folder:
             command = ("debootstrap", "--variant=minbase", f"--include={packages}")
-            _run(*command, SUITE, folder / "root", stdout=subprocess.DEVNULL)
+            _run(*command, suite, folder / "root", stdout=subprocess.DEVNULL)
             shutil.rmtree(folder / "root/var/cache/apt")
             _pack(folder / "root", folder / "layer.tar")
     return kept

@@ -1,20 +1,22 @@
 """
-What a large cluster costs: `python -m kube.load memory 100000`, `python -m kube.load churn 5000`.
+What a large cluster costs: `python -m kube.load memory 100000`, `node 5000`, `churn 5000`; and what
+an outage does: `outage 60`.
 
 `memory` reads pods as the API writes them, page by page, and says what the directory holds in the
 end. `churn` fills a real API server, starts to follow it, then deletes and creates every pod anew,
-and asks all the while whether every address is called after the pod that has it.
+and asks all the while whether every address is called after the pod that has it. `outage` kills the
+API server for so many seconds, in which it loses its history and pods change.
 """
 
 import asyncio
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -79,13 +81,18 @@ def memory(pods: int, *, on_node: bool = False) -> Memory:
     for first in range(0, pods, PAGE):
         content: dict[str, Any] = json.loads(page(first, min(PAGE, pods - first)))
         table.list([each for item in content["items"] if (each := reader(item))])
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert len(table) == pods
-    return Memory(pods, before_mb, _rss_mb(), peak_mb, time.monotonic() - began_s)
+    return Memory(pods, before_mb, _rss_mb(), _peak_mb(), time.monotonic() - began_s)
 
 
 def _rss_mb() -> float:
     return float(psutil.Process(os.getpid()).memory_info().rss) / (1 << 20)
+
+
+def _peak_mb() -> float:
+    """Of this program alone: getrusage would tell its parent's, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,57 @@ async def _replace(
     return asked, wrong, time.monotonic() - began_s
 
 
+@dataclass(frozen=True)
+class Outage:
+    """What a server that goes away does to names."""
+
+    asked: int
+    wrong: int
+    """Answers that were not the last known name."""
+
+    settle_s: float
+    """After the server was back, until the new name was there and the old pod gone."""
+
+
+async def outage(seconds: float) -> Outage:
+    """One pod is replaced while nobody sees it; the other names must stay."""
+    with server.running() as own:
+        own.put(server.namespace("back"))
+        for number, name in enumerate(("stays", "goes")):
+            own.put(server.pod(name, "back", address=address(number)))
+        directory = Directory()
+        async with HttpApi(own.access()) as api:
+            followed = watch.of_cluster(api, directory)
+            task = asyncio.create_task(followed.run())
+            await wait_for(lambda: len(directory.pods) == 2, "both pods")
+            asked, wrong = await _away(own, directory, seconds)
+            began_s = time.monotonic()
+            await wait_for(lambda: directory.name_of(address(2)) == "came.back", "a name", 60)
+            await wait_for(lambda: len(directory.pods) == 2, "the old pod gone", 60)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    return Outage(asked, wrong, time.monotonic() - began_s)
+
+
+async def _away(own: Server, directory: Directory, seconds: float) -> tuple[int, int]:
+    """Kill, wait, change it elsewhere, and start it where it was: its history is gone then."""
+    await asyncio.to_thread(own.kill)
+    asked, wrong, until_s = 0, 0, time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        names = [directory.name_of(address(number)) for number in range(2)]
+        asked, wrong = asked + 1, wrong + (names != ["stays.back", "goes.back"])
+        await asyncio.sleep(0.1)
+    port, own.url = own.url, "https://127.0.0.1:0"
+    await asyncio.to_thread(own.start)
+    gone = next(pod for pod in own.all_of("Pod") if pod["metadata"]["name"] == "goes")
+    own.delete({**gone, "kind": "Pod"})
+    own.put(server.pod("came", "back", address=address(2)))
+    await asyncio.to_thread(own.kill)
+    own.url = port
+    await asyncio.to_thread(own.start)
+    return asked, wrong
+
+
 def _create(api_server: Server, kind: str, number: int) -> Object:
     return api_server.put(server.pod(f"{kind}-{number}", "churn", address=address(number)))
 
@@ -169,5 +227,7 @@ if __name__ == "__main__":
     if what == "churn":
         with server.running() as started:
             print(asyncio.run(churn(started, count)))
+    elif what == "outage":
+        print(asyncio.run(outage(count)))
     else:
         print(memory(count, on_node=what == "node"))
