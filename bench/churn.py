@@ -3,8 +3,8 @@ Ten minutes of processes that come and go: 10,000 of them, each with ten connect
 
 `python -m bench.churn [--seconds 600]` runs agent and backend, lets the agent measure a service and
 everybody who asks it (the parent of them is watched, so each is from its fork on), and prints what
-the agent holds at the start, in the middle and at the end: memory, descriptors, links, entries of
-the kernel's maps.  Nothing of it may grow with time.
+the agent holds from time to time: memory, descriptors, links, entries of the kernel's maps. None
+of it may grow with time; the last look is when everybody has gone.
 """
 
 import argparse
@@ -19,11 +19,17 @@ from bench.account import accounts, entries_of, memory_of_maps
 from bench.carry import all_threads_ns, watching
 from bench.machine import machine
 from bench.native import built, echo, load_command
-from bench.stage import Stage, rss_mb
+from bench.stage import Stage, keep_task, rss_mb
 from podwire.app.programs import die_with_parent
 
 PROCESSES, SECONDS, CONNECTIONS = 10_000, 600.0, 10
-SNAPSHOTS = 3
+LOOKS = 6
+KEEP_S = 20.0
+"""Between two attempts to prolong the task, which ends after ten minutes by itself."""
+
+SETTLED_S = 10.0
+"""After so long nothing of those who have gone is held any more."""
+
 PEERS = 50
 """Addresses that the connections come from, in turn."""
 
@@ -62,19 +68,23 @@ def hold(here: Stage, start_s: float, started: int) -> Holding:
 
 
 def churn(here: Stage, port: int, seconds: float, processes: int) -> list[Holding]:
-    """Start processes at a steady rate; look at the agent at start, in the middle, at the end."""
-    start_s = time.monotonic()
+    """Start processes at a steady rate; look at the agent before, meanwhile and after it."""
+    start_s = kept_s = time.monotonic()
     found = [hold(here, start_s, 0)]
     running: list[subprocess.Popen[bytes]] = []
     for number in range(1, processes + 1):
         time.sleep(max(0.0, start_s + number * seconds / processes - time.monotonic()))
         running = [each for each in running if each.poll() is None]
         running.append(visitor(port, number))
-        if number % (processes // (SNAPSHOTS - 1)) == 0:
+        if number % (processes // LOOKS) == 0:
             found.append(hold(here, start_s, number))
+        if time.monotonic() - kept_s > KEEP_S:
+            keep_task(here.address)
+            kept_s = time.monotonic()
     for each in running:
         each.wait(30)
-    return found
+    time.sleep(SETTLED_S)
+    return [*found, hold(here, start_s, processes)]
 
 
 def visitor(port: int, number: int) -> "subprocess.Popen[bytes]":
@@ -87,9 +97,8 @@ def visitor(port: int, number: int) -> "subprocess.Popen[bytes]":
 
 
 def show(found: list[Holding]) -> None:
-    """A table with a column a moment."""
+    """A table with a column a moment, of what is not zero all the time."""
     rows: list[tuple[str, str, list[float]]] = [
-        ("seconds", ",.0f", [each.after_s for each in found]),
         ("processes so far", ",.0f", [each.started for each in found]),
         ("connections so far", ",.0f", [each.started * CONNECTIONS for each in found]),
         ("agent: RSS, MB", ",.1f", [each.rss_mb for each in found]),
@@ -102,9 +111,11 @@ def show(found: list[Holding]) -> None:
     ]
     names = sorted({name for each in found for name in each.totals})
     rows += [(name, ",.0f", [each.totals.get(name, 0) for each in found]) for name in names]
-    print("| what | start | middle | end |\n|---|--:|--:|--:|")
+    print("| after | " + " | ".join(f"{each.after_s:,.0f} s" for each in found) + " |")
+    print("|---|" + "--:|" * len(found))
     for what, form, values in rows:
-        print(f"| {what} | " + " | ".join(format(value, form) for value in values) + " |")
+        if any(values):
+            print(f"| {what} | " + " | ".join(format(value, form) for value in values) + " |")
 
 
 def main() -> None:
