@@ -6,14 +6,15 @@ set -euo pipefail
 declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
-    [curl]=curl [openssl]=openssl [strace]=strace
+    [curl]=curl [openssl]=openssl [strace]=strace [wget]=wget [gnutls-cli]=gnutls-bin
+    [static-openssl]=libssl-dev
     [containerd]=containerd [runc]=runc [cni]=containernetworking-plugins
     [cargo]=cargo [dnsmasq]=dnsmasq-base [debootstrap]=debootstrap
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
-exact=(curl openssl strace)
+exact=(curl openssl strace wget gnutls-cli static-openssl)
 wheel=(cargo debootstrap)
 node=(containerd runc cni dnsmasq debootstrap ip nft)
 test=(chromium libatomic)  # libatomic: the Node inside playwright needs it
@@ -23,6 +24,7 @@ is_here() {
         venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
         cni) [ -x /usr/lib/cni/bridge ] ;;
         libbpf) ldconfig -p | grep 'libbpf\.so\.1' >/dev/null ;;
+        static-openssl) test -e "/usr/lib/$(uname -m)-linux-gnu/libssl.a" ;;
         libatomic) ldconfig -p | grep 'libatomic\.so\.1' >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac

@@ -19,6 +19,8 @@ from exact.incumbent import FIGURES
 from exact.nginx import Nginx
 from exact.process import Process, player
 from podwire.capture import Kernel
+from podwire.capture.tls import Finder
+from podwire.capture.tls.follow import Means
 from podwire.model.flow import Flow, Role
 
 DRAIN_S = 0.1
@@ -92,7 +94,7 @@ class Case:
         with Stage() as stage:
             found = list(self.run(stage))
         if stage.has_drained:
-            found.append(Finding("losses by name", 0, sum(stage.losses.values())))
+            found.append(Finding("losses by name", stage.known_losses, sum(stage.losses.values())))
             found += laws(stage.tallies)
         return [Row(self.name, each, figures.get(each.quantity, "")) for each in found]
 
@@ -134,11 +136,14 @@ class Stage:
         self.folder.chmod(0o755)
         self.street = Street()
         self._stack.callback(self.street.close)
-        self.kernel = Kernel()
+        self.kernel = Kernel(means=Means(finder=Finder()))
         self._stack.callback(self.kernel.close)
         self.flows: list[Flow] = []
         self.losses: Mapping[str, int] = {}
         self.tallies: Mapping[str, int] = {}
+        self.known_losses = 0
+        """What this traffic cannot but lose, by its name."""
+
         self.has_drained = False
         self.drain_s = DRAIN_S
 

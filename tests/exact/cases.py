@@ -1,9 +1,20 @@
 """Every case, in the order of the table."""
 
-from exact import cable, calls, clock, edges, ordinary, programs, secure, sockets, whole
+from exact import (
+    cable,
+    calls,
+    clock,
+    edges,
+    ordinary,
+    plaintext,
+    programs,
+    secure,
+    sockets,
+    whole,
+)
 from exact.case import CASES
 
-MODULES = (ordinary, edges, calls, sockets, programs, secure, cable, clock, whole)
+MODULES = (ordinary, edges, calls, sockets, programs, secure, plaintext, cable, clock, whole)
 GROUPS = {module.__name__.rpartition(".")[2]: (module.__doc__ or "").strip() for module in MODULES}
 """What each group of cases says of itself."""
 

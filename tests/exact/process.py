@@ -86,11 +86,11 @@ class Process:
         books: Mapping[str, Any] = json.loads(self.output().splitlines()[-1])
         return books
 
-    def traced(self) -> Traced:
-        """What strace saw of it; it has ended, and strace ends with it."""
+    def traced(self, port: int | None = None) -> Traced:
+        """What strace saw of it, at one port or at all; it has ended, and strace ends with it."""
         assert self.trace
         wait("strace to have ended", lambda: not is_used(self.trace))
-        return traced(self.trace)
+        return traced(self.trace, port)
 
     def close(self) -> None:
         self.process.terminate()

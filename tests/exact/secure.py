@@ -1,8 +1,8 @@
 """
-TLS: what crosses the socket is ciphertext, and is counted as bytes and calls, never as HTTP.
+TLS: what crosses the socket is ciphertext, and is counted as bytes and calls.
 
 The calls of both ends are strace's.  A peek (nginx looks at the first byte of each connection) is
-no read.  What is inside is not claimed here: no request is made up of ciphertext.
+no read.  What is inside is the next group's.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,16 @@ from exact.trace import Traced
 from podwire.model.flow import Role
 
 
-def enciphered(who: str, seen: End, truth: Traced, connections: int) -> Iterator[Finding]:
+def enciphered(
+    who: str, seen: End, truth: Traced, connections: int, closes: int | None = None
+) -> Iterator[Finding]:
     """One end of TLS connections."""
     yield Finding(f"calls that read, wrote at {who}", truth.calls, seen.calls)
     yield Finding(f"bytes read, written at {who}", truth.bytes, seen.bytes)
-    opened = connections, connections
+    opened = connections, connections if closes is None else closes
     yield Finding(f"opened, closed at {who}", opened, seen.opened_closed)
     secured = End([flow for flow in seen.flows if flow.key.tls])
     yield Finding(f"opened and told as TLS at {who}", connections, secured.sum("connect"))
-    yield Finding(f"requests made up at {who}", 0, seen.http("requests"))
 
 
 def over_nginx(stage: Stage, scene: str, requests: int, *, is_fresh: bool) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:.*= (\d+)$")
+CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:\[[^>]*:(\d+)->.*= (\d+)$")
 READS = {"read", "readv", "recvfrom", "recvmsg", "preadv2"}
 WRITES = {"write", "writev", "sendto", "sendmsg", "sendfile", "pwritev2"}
 COUNTED_OTHERWISE = {"sendmmsg", "recvmmsg", "splice"}
@@ -33,18 +33,23 @@ class Traced:
         return self.read_bytes, self.written_bytes
 
 
-def traced(prefix: Path) -> Traced:
-    """Add up what a program that has ended, or that is idle, did."""
-    moved = [call for path in prefix.parent.glob(f"{prefix.name}.*") for call in _calls(path)]
+def traced(prefix: Path, port: int | None = None) -> Traced:
+    """Add up what a program that has ended, or that is idle, did; at one port, or at all."""
+    moved = [
+        (name, size)
+        for path in prefix.parent.glob(f"{prefix.name}.*")
+        for name, local, size in _calls(path)
+        if port in (None, local)
+    ]
     assert not {name for name, _ in moved} & COUNTED_OTHERWISE
     reads = [size for name, size in moved if name in READS]
     writes = [size for name, size in moved if name in WRITES]
     return Traced(len(reads), len(writes), sum(reads), sum(writes))
 
 
-def _calls(path: Path) -> list[tuple[str, int]]:
-    """Calls that moved bytes; a peek takes none."""
+def _calls(path: Path) -> list[tuple[str, int, int]]:
+    """Calls that moved bytes, with the port they moved them at; a peek takes none."""
     text = path.read_text()
     assert "unfinished" not in text, path
     found = (CALL.match(line.rstrip()) for line in text.splitlines() if "MSG_PEEK" not in line)
-    return [(match[1], int(match[2])) for match in found if match and int(match[2])]
+    return [(match[1], int(match[2]), int(match[3])) for match in found if match and int(match[3])]

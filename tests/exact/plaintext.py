@@ -1,0 +1,226 @@
+"""
+TLS, inside: the requests of encrypted connections, read where a library hands over plaintext.
+
+Messages and statuses are nginx's log or a client's own book; what crosses the socket is ciphertext
+and is counted as bytes and calls by strace.  A client keeps one connection (keep), makes one a
+request (fresh), or has used its connection before anybody watched (older).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exact.answer import End
+from exact.case import PORT, Finding, Stage, case
+from exact.ends import Books, served, statuses
+from exact.house import House, wait
+from exact.nginx import Logged, Nginx, certify
+from exact.process import Process
+from exact.sealed import PROGRAMS, program
+from exact.secure import enciphered
+from podwire.model.flow import Role
+
+SIZES = (1, 850, 30_000, 1_000_000)
+SHAPES = ("keep", "fresh", "older")
+
+BLOCKING = {"OpenSSL 3", "static OpenSSL", "GnuTLS"}
+"""
+Servers that wait inside the library's read.  One that waits there already when its library is first
+probed returns unseen: the answer that follows lacks its request, once a connection.
+"""
+
+
+def wishes(taker: str = "") -> list[str]:
+    """Bodies of 1 B to 1 MB both ways, and one target that there is not."""
+    down = [word for size in SIZES for word in ("GET", f"/{size}", "0")]
+    up = [word for size in SIZES for word in ("POST", f"{taker}/850", str(size))]
+    return [*down, *up, "GET", "/nowhere", "0"]
+
+
+COUNT = len(wishes()) // 3
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The messages of one end."""
+
+    statuses: dict[int, int]
+    sizes: tuple[int, int]
+    """Bytes of requests and of responses."""
+
+    @classmethod
+    def logged(cls, log: Logged, before: Logged) -> "Truth":
+        """By nginx's log since then."""
+        found = {status: n - before.statuses.get(status, 0) for status, n in log.statuses.items()}
+        return cls(found, (log.received - before.received, log.sent - before.sent))
+
+    @classmethod
+    def booked(cls, books: Books) -> "Truth":
+        """By a client's book."""
+        return cls(statuses(books), (books["request_bytes"], books["response_bytes"]))
+
+    def without_first(self, books: Books) -> "Truth":
+        """The same without the first exchange, which was answered with 200."""
+        asked, answered = books["first_request_bytes"], books["first_response_bytes"]
+        sizes = self.sizes[0] - asked, self.sizes[1] - answered
+        return Truth({**self.statuses, 200: self.statuses[200] - 1}, sizes)
+
+    def compared(self, who: str, seen: End) -> Iterator[Finding]:
+        """With what podwire says of that end."""
+        yield Finding(f"requests at {who}", sum(self.statuses.values()), seen.http("requests"))
+        yield Finding(f"statuses at {who}", self.statuses, seen.statuses)
+        yield Finding(f"request, response bytes at {who}", self.sizes, seen.messages)
+
+
+def read_through(stage: Stage, *processes: Process) -> None:
+    """Watch them, and let their libraries be found."""
+    stage.watch(*processes)
+    assert stage.kernel.tls
+    stage.kernel.tls.look()
+    assert stage.kernel.tls.wait(60)
+
+
+def nginx_of(stage: Stage) -> tuple[Nginx, House]:
+    """An nginx with a certificate and files, and where its clients live."""
+    nginx, away, _, _ = served(stage, tls=True, trace=stage.folder / "nginx-trace")
+    for size in SIZES:
+        nginx.file(size)
+    return nginx, away
+
+
+def against_nginx(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
+    """A client of nginx; both ends are compared with nginx's log."""
+    nginx, away = nginx_of(stage)
+    where = (nginx.house.address, str(nginx.port), shape)
+    command = [*program(name), "get", *where, *wishes("/back/200")]
+    client = stage.program(away, command, trace=True)
+    client.ready()
+    before = nginx.log_lines()
+    read_through(stage, nginx, client)
+    stage.play(client)
+    truth = Truth.logged(nginx.log(before.requests + COUNT), before)
+    stage.drain()
+    yield from compared(stage, nginx, client, truth, truth)
+    if shape != "older":
+        yield from crossed(stage, nginx, client, nginx.port, COUNT if shape == "fresh" else 1)
+
+
+def asked_by_python(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
+    """A server, asked by a client that keeps a book of what it sends and gets."""
+    home, away = stage.neighbours()
+    certify(stage.folder)
+    keys = [str(stage.folder / each) for each in ("chain.pem", "key.pem")]
+    where = (home.address, str(PORT))
+    server = stage.program(home, [*program(name), "serve", *where, *keys], trace=True)
+    server.ready()
+    ask = [*program("Python"), "get", *where, shape, *wishes()]
+    client = stage.program(away, ask, trace=True)
+    client.ready()
+    read_through(stage, server, client)
+    stage.play(client)
+    books = client.books()
+    wait("the server to have closed", lambda: not home.sockets(PORT))
+    server.idle()
+    stage.drain()
+    truth = at_server = Truth.booked(books)
+    if shape == "older" and name in BLOCKING:
+        at_server, stage.known_losses = truth.without_first(books), 1
+        seen = stage.end(server.pids, Role.SERVER)
+        unpaired = sum(sum(flow.http.unpaired.values()) for flow in seen.flows if flow.http)
+        yield Finding("answers without their request at the server", 1, unpaired)
+    yield from compared(stage, server, client, at_server, truth)
+    if shape != "older":
+        yield from crossed(stage, server, client, PORT, COUNT if shape == "fresh" else 1)
+
+
+def compared(
+    stage: Stage, server: Process, client: Process, at_server: Truth, at_client: Truth
+) -> Iterator[Finding]:
+    """The plaintext of both ends."""
+    yield from at_server.compared("the server", stage.end(server.pids, Role.SERVER))
+    yield from at_client.compared("the client", stage.end(client.known, Role.CLIENT))
+
+
+def crossed(
+    stage: Stage,
+    server: Process,
+    client: Process,
+    port: int,
+    opened: int,
+    client_closes: int | None = None,
+) -> Iterator[Finding]:
+    """The ciphertext of both ends; the server ends, and strace with it."""
+    pids = server.pids
+    server.close()
+    seen = stage.end(pids, Role.SERVER), stage.end(client.known, Role.CLIENT)
+    yield from enciphered("the server", seen[0], server.traced(port), opened)
+    yield from enciphered("the client", seen[1], client.traced(), opened, client_closes)
+
+
+def enter(name: str, shape: str) -> None:
+    """The cases of one library: its client of nginx, and its server."""
+
+    @case(f"TLS inside: nginx, {name} client, {shape}")
+    def as_client(stage: Stage) -> Iterator[Finding]:
+        yield from against_nginx(stage, name, shape)
+
+    if name != "Python":
+
+        @case(f"TLS inside: {name} server, Python client, {shape}")
+        def as_server(stage: Stage) -> Iterator[Finding]:
+            yield from asked_by_python(stage, name, shape)
+
+
+for each in PROGRAMS:
+    for shape in SHAPES:
+        enter(each, shape)
+
+
+def others(
+    stage: Stage, library: str, command: list[str], requests: int, closes: int = 1
+) -> Iterator[Finding]:
+    """A client of nginx that we did not write; one that has its library open is watched, too."""
+    nginx, away = nginx_of(stage)
+    url = f"https://{nginx.house.address}:{nginx.port}"
+    words = [word.replace("URL", url).replace("HOST", nginx.house.address) for word in command]
+    where = (nginx.house.address, str(nginx.port), "keep")
+    holder = stage.program(away, [*program(library), "get", *where, *wishes()[:3]])
+    holder.ready()
+    client = stage.program(away, words, trace=True)
+    read_through(stage, nginx, holder, client)
+    stage.play(client)
+    truth = Truth.logged(nginx.log(requests), Logged({}, 0, 0, 0, []))
+    stage.drain()
+    yield from compared(stage, nginx, client, truth, truth)
+    yield from crossed(stage, nginx, client, nginx.port, 1, closes)
+
+
+FILES = ("URL/1", "URL/850", "URL/30000", "URL/1000000")
+
+
+@case("TLS inside: nginx, curl")
+def curl(stage: Stage) -> Iterator[Finding]:
+    outputs = [word for url in FILES for word in ("-o", "/dev/null", url)]
+    yield from others(stage, "OpenSSL 3", ["curl", "-s", "-k", "--http1.1", *outputs], len(FILES))
+
+
+@case("TLS inside: nginx, wget")
+def wget(stage: Stage) -> Iterator[Finding]:
+    """It ends with its connection open, and calls no close."""
+    options = ("-q", "-O", "/dev/null", "--no-check-certificate")
+    yield from others(stage, "GnuTLS", ["wget", *options, *FILES], len(FILES), closes=0)
+
+
+@case("TLS inside: nginx, openssl s_client")
+def s_client(stage: Stage) -> Iterator[Finding]:
+    text = stage.folder / "request"
+    text.write_text("GET /850 HTTP/1.0\r\n\r\n")
+    ask = f"exec openssl s_client -quiet -connect HOST:80 <{text} >/dev/null 2>&1"
+    yield from others(stage, "OpenSSL 3", ["sh", "-c", ask], 1)
+
+
+@case("TLS inside: nginx, gnutls-cli")
+def gnutls_cli(stage: Stage) -> Iterator[Finding]:
+    text = stage.folder / "request"
+    text.write_text("GET /850 HTTP/1.0\r\n\r\n")
+    ask = f"exec gnutls-cli --insecure -p 80 HOST <{text} >/dev/null 2>&1"
+    yield from others(stage, "GnuTLS", ["sh", "-c", ask], 1)
