@@ -82,6 +82,7 @@ struct connection {
 	u16 resets_received;
 	u64 called[2]; /* bytes that calls wrote and read */
 	u32 sequence[2]; /* where the socket's own count of them began */
+	u32 segments[2]; /* with data, after the last call each way */
 	struct facts facts; /* counted so far */
 	u32 pushed;
 	u32 popped;

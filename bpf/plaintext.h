@@ -154,6 +154,7 @@ inline_always void prepare_plaintext(struct work *work, const struct tls_call *c
 	work->now_ns = bpf_ktime_get_ns();
 	work->start_ns = call->start_ns;
 	work->direction = is_reading(call->form) ? INGRESS : EGRESS;
+	work->segments = 0; /* those of the socket's calls inside */
 	work->number = number_of(call->form);
 	work->sk = sk;
 	work->vectors = 0;

@@ -25,7 +25,7 @@ struct move {
 	u32 bytes;
 	u32 srtt_us;
 	u32 number; /* of the system call */
-	u32 padding;
+	u32 segments; /* with data, since the call before; 0: nobody knows */
 };
 
 struct head {
@@ -63,12 +63,13 @@ struct picked {
 	u32 status;
 	u32 request; /* first pages; 0: not recorded */
 	u32 response;
-	u32 padding;
+	u32 device; /* where the socket's packets leave, and what it is called; 0: no route yet */
 	u64 request_sequence;
 	u64 response_sequence;
 	u64 response_bytes;
 	u64 start_ns;
 	u64 end_ns;
+	char device_name[16];
 };
 struct picked *picked_named_in_btf;
 
@@ -253,6 +254,7 @@ inline_always void note_move(struct head *head, const struct work *work, u32 byt
 	move->bytes = bytes;
 	move->srtt_us = FIELD(struct tcp_sock, work->sk, srtt_us) >> 3;
 	move->number = work->number;
+	move->segments = work->segments;
 	head->moves = at + 1;
 }
 
@@ -418,8 +420,22 @@ inline_always int is_picked(const struct policy *policy, u32 status, u64 duratio
 	       duration_ns >= policy->least_ns;
 }
 
+/* The network interface of a socket's route. */
+inline_always void name_device(struct picked *event, u64 sk)
+{
+	struct dst_entry *route = 0;
+	struct net_device *device = 0;
+
+	__builtin_memset(event->device_name, 0, sizeof(event->device_name));
+	event->device = 0;
+	if (READ(route, ((struct sock *)sk)->sk_dst_cache) || !route || READ(device, route->dev) ||
+	    !device || READ(event->device, device->ifindex))
+		return;
+	READ(event->device_name, device->name);
+}
+
 /* An exchange is complete: hand it over, or free its pages. */
-global int decide(const struct flow_key *key, const struct early *answer)
+global int decide(const struct flow_key *key, const struct early *answer, u64 sk)
 {
 	struct policy *policy;
 	struct picked *event;
@@ -446,7 +462,7 @@ global int decide(const struct flow_key *key, const struct early *answer)
 	event->status = answer->status;
 	event->request = request;
 	event->response = answer->page;
-	event->padding = 0;
+	name_device(event, sk);
 	event->request_sequence = chain->sequence;
 	event->response_sequence = other ? other->sequence : 0;
 	event->response_bytes = answer->bytes;
@@ -520,7 +536,7 @@ static long decide_next(u32 index, void *context)
 
 	if (index >= work->dues || index >= QUEUE)
 		return 1;
-	decide(&work->key, &work->due[index & (QUEUE - 1)]);
+	decide(&work->key, &work->due[index & (QUEUE - 1)], work->sk);
 	return 0;
 }
 

@@ -116,6 +116,17 @@ apart int meet_opened(u64 sk, struct connection *connection)
 	return 0;
 }
 
+/* Segments with data that crossed this way since the call before. */
+inline_always void note_segments(struct connection *connection, struct work *work)
+{
+	u32 now = work->direction == EGRESS ? FIELD(struct tcp_sock, work->sk, data_segs_out) :
+					      FIELD(struct tcp_sock, work->sk, data_segs_in);
+	u32 *before = &connection->segments[work->direction & 1];
+
+	work->segments = now - *before;
+	*before = now;
+}
+
 inline_always void count_transfer(struct call *call, struct connection *connection,
 				  struct work *work, u32 pid)
 {
@@ -128,6 +139,7 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	if (!connection->is_classified)
 		classify(connection, work);
 	work->key = connection->key;
+	note_segments(connection, work);
 	if (!connection->key.tls)
 		follow_http(connection, work);
 	if (!connection->is_classified) {
@@ -166,6 +178,8 @@ apart struct connection *meet(u64 sk, u32 pid)
 	if (!connection)
 		return 0;
 	connection->is_from_middle = 1;
+	connection->segments[EGRESS] = FIELD(struct tcp_sock, sk, data_segs_out);
+	connection->segments[INGRESS] = FIELD(struct tcp_sock, sk, data_segs_in);
 	set_states(connection, MESSAGE_LOST);
 	forget_facts(sk, connection);
 	register_ends(sk, connection);

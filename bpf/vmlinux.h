@@ -51,8 +51,19 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct net_device {
+	int ifindex;
+	char name[16];
+	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct dst_entry *sk_dst_cache;
 	u16 sk_protocol;
 	u8 sk_shutdown;
 	int sk_err;
@@ -67,6 +78,8 @@ struct tcp_sock {
 	u32 rcv_nxt;
 	u32 segs_in;
 	u32 segs_out;
+	u32 data_segs_in;
+	u32 data_segs_out;
 	u32 delivered;
 	u64 bytes_acked;
 	u64 bytes_received;
@@ -116,10 +129,6 @@ struct task_struct {
 /* Two pointers: what any pointer in memory can be looked at through. */
 struct list_head {
 	struct list_head *next;
-};
-
-struct net_device {
-	possible_net_t nd_net;
 };
 
 struct sk_buff {

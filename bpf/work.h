@@ -23,13 +23,14 @@ struct work {
 	u32 length;
 	u32 mark; /* of the window, so much is recorded */
 	u32 dues;
+	u32 segments; /* with data, that crossed since the call before */
 	struct early due[QUEUE]; /* complete exchanges, to be decided when the call is done */
 	u16 number;
 	u8 direction;
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
 	u8 is_first;   /* nothing of the call has been looked at */
 	u8 which;      /* of the works it is */
-	u8 padding[2];
+	u8 padding[6];
 	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 };
 

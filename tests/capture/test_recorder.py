@@ -6,6 +6,7 @@ The test is both ends itself and knows what it sent; nothing here asks podwire w
 
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ import pytest
 
 from podwire.capture import Kernel
 from podwire.capture.table import Table, read_part
-from podwire.model.exchange import Exchange, RecordPolicy
+from podwire.model.exchange import Device, Exchange, RecordPolicy
 from podwire.model.flow import Role
 
 pytestmark = pytest.mark.root
@@ -239,6 +240,21 @@ def test_calls_tell_the_timeline(kernel: Kernel, pair: Pair) -> None:
     assert len(answered) == sum(call.bytes for call in client.calls if not call.is_request)
     assert sent[0].start_ns == client.request.start_ns < sent[1].end_ns <= client.response.end_ns
     assert abs(client.response.end_ns - time.time_ns()) < 5_000_000_000
+
+
+def test_calls_tell_their_segments_and_the_device(kernel: Kernel, pair: Pair) -> None:
+    """All segments of a connection, by TCP_INFO, are some call's; its packets leave by loopback."""
+    kernel.record({os.getpid(): FAILED})
+    pair.exchange([ASK[:10], ASK[10:]], [response(b"x" * 300_000)])
+    pair.exchange([ASK], [response(b"tea")])
+    ended = [each for each in kernel.exchanges() if each.key.role is Role.CLIENT]
+    calls = [call for each in ended for call in each.calls]
+    info = pair.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    arrived, sent = struct.unpack_from("<II", info, 152)
+
+    assert sent == sum(call.segments for call in calls if call.is_request)
+    assert arrived == sum(call.segments for call in calls if not call.is_request)
+    assert {Device(1, "lo")} == {each.device for each in ended}
 
 
 def test_pages_come_back(kernel: Kernel) -> None:

@@ -17,7 +17,7 @@ from podwire.capture import decode
 from podwire.capture.layout import Layouts
 from podwire.capture.library import checked, ffi, library
 from podwire.capture.table import Table, append
-from podwire.model.exchange import Exchange, Recording, RecordPolicy, SystemCall
+from podwire.model.exchange import Device, Exchange, Recording, RecordPolicy, SystemCall
 
 PAGE_BYTES = 4096
 NEVER_NS = 2**64 - 1
@@ -122,6 +122,7 @@ class Recorder:
             request=request.recording(ahead_ns),
             response=response.recording(ahead_ns) if response else nothing,
             calls=tuple(calls),
+            device=_device(event),
         )
 
     def _chain(self, first: int, sequence: int) -> "_Chain | None":
@@ -179,7 +180,7 @@ class _Chain:
         merged: list[Any] = []
         for move in moves:
             if merged and merged[-1]["end_ns"] == move["end_ns"]:
-                merged[-1]["bytes"] += move["bytes"]
+                merged[-1]["bytes"] += move["bytes"]  # each has the segments of the whole call
             else:
                 merged.append(move.copy())
         for move in merged:
@@ -190,4 +191,10 @@ class _Chain:
                 end_ns=int(move["end_ns"]) + ahead_ns,
                 bytes=int(move["bytes"]),
                 rtt_us=int(move["srtt_us"]),
+                segments=int(move["segments"]),
             )
+
+
+def _device(event: Any) -> Device | None:
+    name = event["device_name"].tobytes().partition(b"\0")[0].decode(errors="replace")
+    return Device(int(event["device"]), name) if event["device"] else None

@@ -55,6 +55,17 @@ class SystemCall:
     rtt_us: int = 0
     """The socket's smoothed round trip after the call; 0: none yet."""
 
+    segments: int = 0
+    """TCP segments with data that crossed this way since the call before; 0: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A network interface, as the process's own network namespace calls it."""
+
+    index: int
+    name: str
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -65,6 +76,8 @@ class Exchange:
     request: Recording
     response: Recording
     calls: tuple[SystemCall, ...] = ()
+    device: Device | None = None
+    """Where the connection's packets leave; None while it has no route."""
 
     @property
     def duration_ms(self) -> int:

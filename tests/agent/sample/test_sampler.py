@@ -6,7 +6,7 @@ from podwire.agent.named import Named
 from podwire.agent.sample.policy import Policy
 from podwire.agent.sample.rule import Rules
 from podwire.agent.sample.sampler import Sample, Sampler
-from podwire.model.exchange import Exchange, Recording, SystemCall
+from podwire.model.exchange import Device, Exchange, Recording, SystemCall
 from podwire.model.flow import FlowKey, Peer, Protocol, Role
 from podwire.model.process import Entity
 from podwire.model.task import SamplingOptions, SamplingRule, SamplingSettings
@@ -19,6 +19,7 @@ GATEWAY, ORDERS = Named(ENTITY, "p7"), Named(replace(ENTITY, process="orders"), 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEAD = f"GET /orders?a=1 HTTP/1.1\r\nHost: x\r\nb3: {TRACE}-{SPAN}\r\n\r\n".encode()
 MS = 1_000_000
+ETH0 = Device(2, "eth0")
 
 
 def exchange(
@@ -28,8 +29,10 @@ def exchange(
     body = b"HTTP/1.1 500 Broken\r\n\r\nno tea"
     end_ns = (1000 + duration_ms) * MS
     request = Recording(head, len(head), 1000 * MS, 1001 * MS)
-    call = SystemCall("Write", True, 1000 * MS, 1001 * MS, len(head), rtt_us=37)
-    return Exchange(key, status, request, Recording(body, len(body), end_ns - MS, end_ns), (call,))
+    call = SystemCall("Write", True, 1000 * MS, 1001 * MS, len(head), rtt_us=37, segments=3)
+    return Exchange(
+        key, status, request, Recording(body, len(body), end_ns - MS, end_ns), (call,), ETH0
+    )
 
 
 def sampled(
@@ -87,6 +90,11 @@ def test_the_events_are_message_call_message() -> None:
     )
     assert ("inbound", "29B") == (response["data_direction"], response["data_size"])
     assert (f"{len(HEAD)}B", "37000ns") == (call["package_size"], call["avg_rtt_time"])
+    assert ("3", "eth0", "2") == (
+        call["package_count"],
+        call["network_name"],
+        call["network_index"],
+    )
 
 
 def test_a_server_names_its_peer_as_the_client() -> None:

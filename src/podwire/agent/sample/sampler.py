@@ -213,10 +213,20 @@ def _message_event(
 def _call_events(pick: _Pick, *, is_request: bool) -> Iterator[SpanEvent]:
     for call in pick.exchange.calls:
         if call.is_request is is_request:
-            tags = [("package_size", size.text(call.bytes)), *_where(pick)]
+            tags = [("package_size", size.text(call.bytes))]
+            if call.segments:
+                tags.append(("package_count", str(call.segments)))
+            tags += [*_device(pick), *_where(pick)]
             if call.rtt_us:
                 tags.append(("avg_rtt_time", f"{call.rtt_us * 1000}ns"))
             yield _event(pick, f"Syscall {call.name}", call.start_ns, call.end_ns, tags)
+
+
+def _device(pick: _Pick) -> list[tuple[str, str]]:
+    device = pick.exchange.device
+    if device is None:
+        return []
+    return [("network_name", device.name), ("network_index", str(device.index))]
 
 
 def _where(pick: _Pick) -> list[tuple[str, str]]:
