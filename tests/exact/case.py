@@ -19,8 +19,6 @@ from exact.incumbent import FIGURES
 from exact.nginx import Nginx
 from exact.process import Process, player
 from podwire.capture import Kernel
-from podwire.capture.tls import Finder
-from podwire.capture.tls.follow import Means
 from podwire.model.flow import Flow, Role
 
 DRAIN_S = 0.1
@@ -136,7 +134,7 @@ class Stage:
         self.folder.chmod(0o755)
         self.street = Street()
         self._stack.callback(self.street.close)
-        self.kernel = Kernel(means=Means(finder=Finder()))
+        self.kernel = Kernel()
         self._stack.callback(self.kernel.close)
         self.flows: list[Flow] = []
         self.losses: Mapping[str, int] = {}

@@ -94,6 +94,7 @@ def against_nginx(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
     command = [*program(name), "get", *where, *wishes("/back/200")]
     client = stage.program(away, command, trace=True)
     client.ready()
+    wait("what came before to be logged", lambda: nginx.log_lines().requests == (shape == "older"))
     before = nginx.log_lines()
     read_through(stage, nginx, client)
     stage.play(client)
@@ -141,19 +142,14 @@ def compared(
 
 
 def crossed(
-    stage: Stage,
-    server: Process,
-    client: Process,
-    port: int,
-    opened: int,
-    client_closes: int | None = None,
+    stage: Stage, server: Process, client: Process, port: int, opened: int
 ) -> Iterator[Finding]:
     """The ciphertext of both ends; the server ends, and strace with it."""
     pids = server.pids
     server.close()
     seen = stage.end(pids, Role.SERVER), stage.end(client.known, Role.CLIENT)
     yield from enciphered("the server", seen[0], server.traced(port), opened)
-    yield from enciphered("the client", seen[1], client.traced(), opened, client_closes)
+    yield from enciphered("the client", seen[1], client.traced(), opened)
 
 
 def enter(name: str, shape: str) -> None:
@@ -172,12 +168,11 @@ def enter(name: str, shape: str) -> None:
 
 for each in PROGRAMS:
     for shape in SHAPES:
-        enter(each, shape)
+        if not (each.startswith("Go") and shape == "older"):
+            enter(each, shape)
 
 
-def others(
-    stage: Stage, library: str, command: list[str], requests: int, closes: int = 1
-) -> Iterator[Finding]:
+def others(stage: Stage, library: str, command: list[str], requests: int) -> Iterator[Finding]:
     """A client of nginx that we did not write; one that has its library open is watched, too."""
     nginx, away = nginx_of(stage)
     url = f"https://{nginx.house.address}:{nginx.port}"
@@ -191,7 +186,7 @@ def others(
     truth = Truth.logged(nginx.log(requests), Logged({}, 0, 0, 0, []))
     stage.drain()
     yield from compared(stage, nginx, client, truth, truth)
-    yield from crossed(stage, nginx, client, nginx.port, 1, closes)
+    yield from crossed(stage, nginx, client, nginx.port, 1)
 
 
 FILES = ("URL/1", "URL/850", "URL/30000", "URL/1000000")
@@ -207,7 +202,7 @@ def curl(stage: Stage) -> Iterator[Finding]:
 def wget(stage: Stage) -> Iterator[Finding]:
     """It ends with its connection open, and calls no close."""
     options = ("-q", "-O", "/dev/null", "--no-check-certificate")
-    yield from others(stage, "GnuTLS", ["wget", *options, *FILES], len(FILES), closes=0)
+    yield from others(stage, "GnuTLS", ["wget", *options, *FILES], len(FILES))
 
 
 @case("TLS inside: nginx, openssl s_client")

@@ -22,7 +22,10 @@ from podwire.app.programs import die_with_parent
 
 TESTS = Path(__file__).parents[1]
 GATE = ("sh", "-c", 'read go; exec "$@"', "sh")
-TRACED = "read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,sendfile,splice,recvmmsg,sendmmsg"
+TRACED = (
+    "read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,sendfile,splice,recvmmsg,sendmmsg"
+    ",close"
+)
 
 
 def tracer(prefix: Path) -> list[str]:

@@ -61,8 +61,8 @@ PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "static OpenSSL": lambda: c_program("static", "libssl.a", "libcrypto.a"),
     "GnuTLS": lambda: c_program("gnutls", "libgnutls.so.30", options=("-DGNUTLS",)),
     # "Node": lambda: [NODE, str(FOREIGN / "sealed.js")],
-    # "Go": lambda: go_program("go"),
-    # "Go, stripped": lambda: go_program("go-stripped", "-ldflags=-s -w"),
+    "Go": lambda: go_program("go"),
+    "Go, stripped": lambda: go_program("go-stripped", "-ldflags=-s -w"),
 }
 """Each both a server and a client."""
 

@@ -18,14 +18,12 @@ from exact.trace import Traced
 from podwire.model.flow import Role
 
 
-def enciphered(
-    who: str, seen: End, truth: Traced, connections: int, closes: int | None = None
-) -> Iterator[Finding]:
+def enciphered(who: str, seen: End, truth: Traced, connections: int) -> Iterator[Finding]:
     """One end of TLS connections."""
     yield Finding(f"calls that read, wrote at {who}", truth.calls, seen.calls)
     yield Finding(f"bytes read, written at {who}", truth.bytes, seen.bytes)
-    opened = connections, connections if closes is None else closes
-    yield Finding(f"opened, closed at {who}", opened, seen.opened_closed)
+    ends = connections, truth.closes
+    yield Finding(f"opened, closed at {who}", ends, seen.opened_closed)
     secured = End([flow for flow in seen.flows if flow.key.tls])
     yield Finding(f"opened and told as TLS at {who}", connections, secured.sum("connect"))
 

@@ -23,6 +23,7 @@ class Traced:
     writes: int
     read_bytes: int
     written_bytes: int
+    closes: int
 
     @property
     def calls(self) -> tuple[int, int]:
@@ -44,12 +45,17 @@ def traced(prefix: Path, port: int | None = None) -> Traced:
     assert not {name for name, _ in moved} & COUNTED_OTHERWISE
     reads = [size for name, size in moved if name in READS]
     writes = [size for name, size in moved if name in WRITES]
-    return Traced(len(reads), len(writes), sum(reads), sum(writes))
+    closes = sum(name == "close" for name, _ in moved)
+    return Traced(len(reads), len(writes), sum(reads), sum(writes), closes)
 
 
 def _calls(path: Path) -> list[tuple[str, int, int]]:
-    """Calls that moved bytes, with the port they moved them at; a peek takes none."""
+    """Calls that moved bytes or closed, with the local port; a peek takes none."""
     text = path.read_text()
     assert "unfinished" not in text, path
     found = (CALL.match(line.rstrip()) for line in text.splitlines() if "MSG_PEEK" not in line)
-    return [(match[1], int(match[2]), int(match[3])) for match in found if match and int(match[3])]
+    return [
+        (match[1], int(match[2]), int(match[3]))
+        for match in found
+        if match and (int(match[3]) or match[1] == "close")
+    ]
