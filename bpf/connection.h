@@ -71,8 +71,11 @@ struct connection {
 	u8 is_sequenced; /* its sequence numbers are known from their beginning */
 	u8 is_readable;	 /* TLS, and its plaintext is seen: messages are of that */
 	u8 is_tls_told;	 /* it is counted among its flow's TLS connections */
-	u8 padding[3];
+	u8 is_joining;	 /* its plaintext is seen from a write on, and no read has been seen yet */
+	u8 is_read;	 /* one has */
+	u8 padding;
 	u64 since_ns; /* when it was first seen */
+	u64 arrived_ns; /* when ciphertext was read that no plaintext has been seen of */
 	u64 session;  /* what a TLS library that uses it calls it in its process, or 0 */
 	u32 session_pid;
 	u32 total_retrans;	   /* of them, so many are counted */

@@ -37,6 +37,8 @@ struct tls_call {
 	u64 sp;
 	u32 form;
 	u32 place; /* of the link that it entered by */
+	u32 is_apart; /* its ciphertext was read before it, and not in it */
+	u32 padding;
 };
 
 /* Too much for the stack, and nothing keeps two threads of one CPU apart in here. */
@@ -148,6 +150,69 @@ apart int begin_plaintext(struct connection *connection, u64 since_ns)
 	return 0;
 }
 
+struct forgetting {
+	struct connection *connection;
+	u64 before_ns;
+	u32 forgotten;
+	u32 padding;
+};
+
+static long forget_oldest(u32 index, void *context)
+{
+	struct forgetting *forgetting = context;
+	struct connection *connection = forgetting->connection;
+	u32 place = connection->popped & (QUEUE - 1), page = connection->request_pages[place];
+
+	if (connection->popped == connection->pushed ||
+	    (connection->queue[place] & REQUEST_START_NS) >= forgetting->before_ns)
+		return 1;
+	connection->request_pages[place] = 0;
+	if (page && connection->messages[EGRESS].page == page)
+		connection->messages[EGRESS].page = 0;
+	free_chain(page);
+	connection->popped += 1;
+	forgetting->forgotten += 1;
+	return 0;
+}
+
+/*
+ * A reader may have waited inside its library when the probes came: what it read is not seen, and
+ * a request that was written meanwhile must not be paired with the answer to a later one.
+ */
+apart int join_reading(struct connection *connection, u64 start_ns)
+{
+	struct forgetting forgetting = {.connection = connection, .before_ns = start_ns};
+
+	if (!connection)
+		return 0;
+	connection->is_read = 1;
+	if (!connection->is_joining || !connection->arrived_ns ||
+	    connection->arrived_ns >= start_ns)
+		return 0;
+	bpf_loop(QUEUE, forget_oldest, &forgetting, 0);
+	if (!forgetting.forgotten)
+		return 0;
+	connection->has_pipelined = 0;
+	tally(TALLY_REQUESTS_FORGOTTEN, forgetting.forgotten);
+	count_losses(LOSS_HTTP_FORGOTTEN, forgetting.forgotten);
+	return 0;
+}
+
+inline_always void join(struct connection *connection, const struct tls_call *call)
+{
+	int is_first = !connection->is_readable;
+
+	begin_plaintext(connection, call->since_ns);
+	if (is_reading(call->form)) {
+		if (!connection->is_read)
+			join_reading(connection, call->is_apart ? 0 : call->start_ns);
+	} else if (is_first && connection->is_from_middle) {
+		connection->is_joining = 1;
+		if (connection->arrived_ns < call->start_ns)
+			connection->arrived_ns = 0;
+	}
+}
+
 inline_always void prepare_plaintext(struct work *work, const struct tls_call *call, u64 sk,
 				     u64 bytes)
 {
@@ -179,7 +244,7 @@ inline_always void tell_plaintext(struct tls_thread *thread, struct connection *
 	tally(TALLY_PLAINTEXT_CALLED, 1);
 	tally(TALLY_PLAINTEXT_FOLLOWED, 1);
 	connection->key.pid = pid;
-	begin_plaintext(connection, thread->call.since_ns);
+	join(connection, &thread->call);
 	prepare_plaintext(work, &thread->call, sk, bytes);
 	work->key = connection->key;
 	follow_http(connection, work);

@@ -46,6 +46,7 @@ inline_always int enter_tls(struct registers *regs, u32 form)
 	thread->call.since_ns = attached_since(thread->call.place);
 	thread->call.sp = regs->sp;
 	thread->call.form = form;
+	thread->call.is_apart = outer->is_apart;
 	outer->tls_sk = 0;
 	outer->is_torn = 0;
 	outer->last = 1;

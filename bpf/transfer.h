@@ -127,6 +127,13 @@ inline_always void note_segments(struct connection *connection, struct work *wor
 	*before = now;
 }
 
+/* Until a TLS library's read is seen: the first that came after the first write, or the last. */
+inline_always void note_ciphertext(struct connection *connection, const struct work *work)
+{
+	if (work->direction == INGRESS && (!connection->is_joining || !connection->arrived_ns))
+		connection->arrived_ns = work->now_ns;
+}
+
 inline_always void count_transfer(struct call *call, struct connection *connection,
 				  struct work *work, u32 pid)
 {
@@ -142,6 +149,8 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	note_segments(connection, work);
 	if (!connection->key.tls)
 		follow_http(connection, work);
+	else if (!connection->is_read)
+		note_ciphertext(connection, work);
 	if (!connection->is_classified) {
 		if (!connection->key.tls &&
 		    connection->messages[work->direction & 1].state == MESSAGE_TOKEN)

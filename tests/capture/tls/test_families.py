@@ -13,6 +13,7 @@ import pytest
 from capture.tls.conftest import Pair, speaking
 from capture.tls.program import LIBRARIES, need
 from podwire.capture import Kernel
+from podwire.capture.balance import laws
 from podwire.model.flow import Role
 
 pytestmark = pytest.mark.root
@@ -52,14 +53,18 @@ def kernel() -> Iterator[Kernel]:
     found.close()
 
 
-def exchange(kernel: Kernel, program: Sequence[str], folder: Path) -> Pair:
-    """Let a client do its requests while both ends are watched."""
+def exchange(kernel: Kernel, program: Sequence[str], folder: Path, before: int = 0) -> Pair:
+    """Let a client do its requests while both ends are watched, some before."""
+    parts = [str(before)] * bool(before) + [str(REQUESTS)]
     with ExitStack() as stack:
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
-        command = [*program, server.stdout.readline().strip(), str(REQUESTS)]
+        command = [*program, server.stdout.readline().strip(), *parts]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        client = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
+        client = subprocess.Popen(command, text=True, bufsize=1, **pipes)  # type: ignore[call-overload]
+        for _ in parts[1:]:
+            assert "ready\n" == client.stdout.readline()
+            client.stdin.write("\n")
         assert "ready\n" == client.stdout.readline()
         pair = Pair(kernel, server, client)
         pair.watch()
@@ -89,6 +94,18 @@ def test_a_client_in_c_is_read(kernel: Kernel, folder: Path, form: str) -> None:
 def test_a_client_in_go_is_read(kernel: Kernel, folder: Path) -> None:
     """Stripped, and however its goroutines move; it lives on."""
     read_at_both_ends(exchange(kernel, [str(go())], folder), 1)
+
+
+def test_what_an_unseen_read_took_is_not_paired_with_the_next_answer(
+    kernel: Kernel, folder: Path
+) -> None:
+    """A reader that waited in its library when the probes came takes one answer unseen."""
+    pair = exchange(kernel, [str(go())], folder, before=3)
+    pair.drain()
+
+    assert REQUESTS - 1 == pair.told(Role.CLIENT)["requests"] == pair.told(Role.SERVER)["requests"]
+    assert {"http_forgotten": 1, "http_unpaired": 1} == kernel.losses()
+    assert all(law.holds for law in laws(kernel.tallies()))
 
 
 def test_node_is_read(kernel: Kernel, folder: Path) -> None:
