@@ -9,10 +9,7 @@ from pathlib import Path
 from podwire.capture.hooks import HOOKS, Programs
 from podwire.capture.library import ffi, library, text
 from podwire.capture.size import LEAST_BYTES, MB, MOST_BYTES, SHARE
-from podwire.capture.tls.attach import Probes
-
-NO_MAP = -1
-"""The object keeps maps of its own."""
+from podwire.capture.tls.attach import NO_MAP, Probes
 
 PAGE = Path(__file__).parents[1] / "bpf" / "BUDGET.md"
 

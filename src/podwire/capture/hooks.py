@@ -231,7 +231,7 @@ class Programs:
             code = library().bpf_object__load(self.object)
         if code < 0:
             self.close()
-            raise Refused(_why_refused(code, logs))
+            raise Refused(why_refused(code, logs))
 
     def _prepare(self, program: Any) -> Any:
         """Put a program on its rung; what the verifier will say of it goes to the result."""
@@ -239,7 +239,7 @@ class Programs:
         library().bpf_program__set_autoload(program, rung is not None)
         if rung is None:
             return None
-        log = ffi.from_buffer("char[]", mmap.mmap(-1, LOG_BYTES))
+        log = new_log()
         library().bpf_program__set_log_buf(program, log, LOG_BYTES)
         self._touch(Stage.LOAD, rung, program)
         return log
@@ -382,7 +382,12 @@ def _read(link: Any) -> None:
         library().bpf_link__destroy(link)
 
 
-def _why_refused(code: int, logs: Iterable[Any]) -> str:
+def new_log() -> Any:
+    """Room for what the verifier says; it takes memory as far as it is written."""
+    return ffi.from_buffer("char[]", mmap.mmap(-1, LOG_BYTES))
+
+
+def why_refused(code: int, logs: Iterable[Any]) -> str:
     """The error's name, and of the verifier's log the line that says why."""
     said = [line for log in logs if log for line in text(log).splitlines()]
     lines = [line for line in said if not line.startswith(("processed ", "verification time"))]

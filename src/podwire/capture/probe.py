@@ -17,6 +17,8 @@ from pathlib import Path
 from podwire.capture.births import Births
 from podwire.capture.hooks import HOOKS, OBJECT, VMLINUX, Hook, Standing, map_bytes, stand
 from podwire.capture.library import Unavailable, library, origin
+from podwire.capture.tls.attach import try_probes
+from podwire.capture.tls.link import Rung
 
 TYPEDEF = 8
 
@@ -80,6 +82,7 @@ class System:
     stand: Callable[[], tuple[Standing, ...]] = stand
     map_bytes: Callable[[], int] = map_bytes
     births: Callable[[], Births] = Births
+    try_probes: Callable[[], Rung] = try_probes
 
 
 def probe(system: System | None = None) -> tuple[Finding, ...]:
@@ -190,6 +193,7 @@ def _hooks(system: System, *, may_try: bool) -> Iterator[Finding]:
             ok=each.rung is not None,
         )
     yield _births(system)
+    yield _probes(system)
     size = f"{system.map_bytes() / 1e6:.1f} MB before the first connection"
     yield _finding("map memory", "everything", size, ok=True)
 
@@ -201,6 +205,15 @@ def _births(system: System) -> Finding:
     except Unavailable as error:
         return _finding("sched_process_exec", what_for, str(error), ok=False)
     return _finding("sched_process_exec", what_for, "on raw_tp", ok=True)
+
+
+def _probes(system: System) -> Finding:
+    what_for = "HTTP inside TLS"
+    try:
+        rung = system.try_probes()
+    except Unavailable as error:
+        return _finding("probes", what_for, str(error), ok=False)
+    return _finding("probes", what_for, f"on {rung}", ok=True)
 
 
 def _hooks_unseen(system: System) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from podwire.capture.hooks import LOG_BYTES, new_log, why_refused
 from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
 from podwire.capture.size import turn
@@ -56,6 +57,12 @@ INNER = {
 RETURN, GO_RETURN = "tls_leave", "go_leave"
 MOST_FILES = 1024
 """Probed at the same time; as many as `attached` has places for."""
+
+NO_MAP = -1
+"""The object has a map of its own instead."""
+
+SOMEWHERE = 64
+"""Bytes into a file."""
 
 File = tuple[int, int, int, str]
 
@@ -125,14 +132,18 @@ class Probes:
         """The best way to hang programs that this kernel has."""
         why = "no way was allowed"
         for rung in rungs:
-            code = self._open(rung)
-            if code >= 0 and (rung is Rung.PERF or takes_many(self._fd("tls_read"))):
-                return rung
-            why = os.strerror(-code) if code < 0 else "no link over many places (kernel 6.6)"
+            try:
+                self._open(rung)
+            except Refused as error:
+                why = str(error)
+            else:
+                if rung is Rung.PERF or takes_many(self._fd("tls_read")):
+                    return rung
+                why = "it has no link over many places (kernel 6.6)"
             self._unload()
         raise Unavailable(f"the kernel takes no probes of TLS libraries: {why}")
 
-    def _open(self, rung: Rung) -> int:
+    def _open(self, rung: Rung) -> None:
         self._object = library().bpf_object__open_file(os.fsencode(self._path), ffi.NULL)
         if not self._object:
             raise Unavailable(f"{self._path} is not a BPF object; run: make bpf")
@@ -142,10 +153,14 @@ class Probes:
         self._share_maps()
         goroutines = library().bpf_object__find_map_by_name(self._object, b"goroutines")
         checked(library().bpf_map__set_max_entries(goroutines, self._room), "sizing goroutines")
-        for program in self._each_program():
+        logs = [new_log() for _ in self._each_program()]
+        for program, said in zip(self._each_program(), logs, strict=True):
+            library().bpf_program__set_log_buf(program, said, LOG_BYTES)
             if rung is Rung.MULTI:
                 library().bpf_program__set_expected_attach_type(program, UPROBE_MULTI)
-        return int(library().bpf_object__load(self._object))
+        code = library().bpf_object__load(self._object)
+        if code < 0:
+            raise Refused(why_refused(code, logs))
 
     def _share_maps(self) -> None:
         """Fill the other object's maps instead of maps of the same names."""
@@ -244,6 +259,14 @@ class Probes:
             for key in keys[np.isin(keys["pid"], np.fromiter(pids, np.uint32))]:
                 table.remove(key.reshape(1))
 
+    def hang_nowhere(self) -> None:
+        """A probe in a file that is no program. Raises OSError."""
+        nowhere = _Links(0)
+        try:
+            self._hang(nowhere, str(self._path), "tls_free", [SOMEWHERE], is_return=False)
+        finally:
+            nowhere.close()
+
     def _tell_since(self, place: int, since_ns: int) -> None:
         self._attached.put(np.array([place], np.uint32), np.array([since_ns], np.uint64))
 
@@ -267,6 +290,18 @@ class Probes:
         if self._object:
             library().bpf_object__close(self._object)
             self._object = ffi.NULL
+
+
+def try_probes(rungs: Sequence[Rung] = tuple(Rung)) -> Rung:
+    """Hang a probe for a moment where nobody ever comes by. Raises `Unavailable`."""
+    probes = Probes(lambda _: NO_MAP, {}, rungs=rungs)
+    try:
+        probes.hang_nowhere()
+    except OSError as error:
+        raise Unavailable(f"the kernel takes no probes of TLS libraries: {_why(error)}") from error
+    finally:
+        probes.close()
+    return probes.rung
 
 
 @contextmanager
