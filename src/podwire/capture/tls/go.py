@@ -64,6 +64,6 @@ def points_of(elf: Elf) -> tuple[Point, ...]:
         returns = table.returns(function, base)
         if not returns:
             raise Unreadable(f"{name} returns nowhere")
-        offset = elf.offset_of(base + function.entry)
+        offset = table.begin(function, base)
         points.append(Point(call=FUNCTIONS[name], symbol=name, offset=offset, returns=returns))
     return tuple(points)

@@ -4,6 +4,7 @@ The table by which a Go program finds its own functions: no `strip` removes it.
 In: an ELF file.  Out: where functions begin and return. Formats of Go 1.18 and later.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,13 @@ RET = 0xC3
 PROLOGUES = (b"\x49\x3b\x66\x10", b"\x4c\x8d\x64\x24", b"\x4c\x8d\xa4\x24")
 """Comparing the stack's end with the stack pointer, or with one that is far below it."""
 
+BEGIN = re.compile(
+    rb"(?s)(?:\x49|\x4c\x8d\x64\x24.\x4d|\x4c\x8d\xa4\x24....\x4d)\x3b\x66\x10"
+    rb"(?:\x0f\x86....|\x76.)(?=\x55)"
+)
+"""The check of the stack, the jump to where it grows, and before what: saving a register."""
+
+LONGEST_BEGIN = 20
 MOST_CODE = 1 << 16
 SAMPLE = 24
 """Functions that are looked at to make sure of where code begins."""
@@ -156,6 +164,17 @@ class Pclntab:
             if number == SAMPLE // 4 and not hits:
                 return False
         return hits * 3 >= len(entries)
+
+    def begin(self, function: Function, base: int) -> int:
+        """
+        The file offset at which it has begun for good.
+
+        A function whose stack has to grow begins again. Behind that check it saves a register: by
+        an instruction that the kernel does itself for a probe, instead of by a second trap.
+        """
+        offset = self._elf.offset_of(base + function.entry, LONGEST_BEGIN)
+        check = BEGIN.match(self._elf.read(offset, LONGEST_BEGIN))
+        return offset + (check.end() if check else 0)
 
     def returns(self, function: Function, base: int) -> tuple[int, ...]:
         """

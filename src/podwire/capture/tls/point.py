@@ -55,7 +55,10 @@ class Point:
     """Its name, as an operator would look for it."""
 
     offset: int
-    """Its first instruction in the file, in bytes, as uprobes want it."""
+    """
+    Its first instruction in the file, in bytes, as uprobes want it; of a function of Go the first
+    behind the check of its stack, where arguments and stack pointer are still as at its entry.
+    """
 
     returns: tuple[int, ...] = ()
     """Offsets in the file of its RET instructions, where a return probe would break it (Go)."""
