@@ -20,6 +20,8 @@ from podwire.agent.agent import Agent, Scanner
 from podwire.agent.settings import AgentSettings
 from podwire.agent.uplink import GrpcUplink
 from podwire.capture import Kernel
+from podwire.capture.tls import Finder
+from podwire.capture.tls.follow import Means
 from podwire.discovery import address
 from podwire.discovery.host import Host
 
@@ -42,7 +44,8 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
     Raises `capture.Unavailable` when this system cannot measure, `ConfigError` when there is no
     way to the API server that the settings ask for.
     """
-    kernel = Kernel()
+    finder = Finder()
+    kernel = Kernel(means=Means(finder=finder))
     for each in kernel.missing:
         log.warning("%s", each)
     uplink = GrpcUplink(settings.backend, str(uuid.uuid4()), token=settings.token)
@@ -63,7 +66,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
                 if followed:
                     group.create_task(followed.run())
                 if status:
-                    totals = partial(_totals, agent, kernel, followed)
+                    totals = partial(_totals, agent, kernel, finder, followed)
                     group.create_task(_write_status(status, totals))
     finally:
         kernel.close()
@@ -82,11 +85,15 @@ async def _scanner(settings: AgentSettings) -> AsyncIterator[tuple[Scanner, "Wat
         yield found
 
 
-def _totals(agent: Agent, kernel: Kernel, followed: "Watch | None") -> Mapping[str, int]:
+def _totals(
+    agent: Agent, kernel: Kernel, finder: Finder, followed: "Watch | None"
+) -> Mapping[str, int]:
     missing = {f"hook_missing_{each.hook.program}": 1 for each in kernel.missing}
     known = followed.statistics() if followed else {}
     kube = {f"kube_{name}": count for name, count in known.items()}
-    return {**agent.statistics(), **missing, **kube}
+    tls = {f"tls_{name}": count for name, count in finder.statistics().items()}
+    probed = {"tls_file_probed": len(kernel.tls.attached) if kernel.tls else 0}
+    return {**agent.statistics(), **missing, **tls, **probed, **kube}
 
 
 def now_ms() -> int:

@@ -12,6 +12,7 @@ import pytest
 from capture.tls.program import LIBRARIES, running, static_openssl, stripped_openssl
 from podwire.capture.tls import Binary, Family, Finder
 from podwire.capture.tls.finder import Pace
+from podwire.capture.tls.mapping import Mapped, mapped_in
 from podwire.model.tls import Reason
 
 PYTHON = ("import ssl; print('on', flush=True); import time; time.sleep(99)",)
@@ -136,6 +137,23 @@ def test_a_process_that_has_left_has_nothing() -> None:
     assert () == looker.find(pid)
 
 
+def test_a_process_that_ends_while_it_is_looked_into_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its list was read, and then it ended; its folder stays until its parent has asked for it."""
+    looker = finder()
+    with running(static_openssl()) as pid:
+
+        def end_first(maps: bytes) -> tuple[Mapped, ...]:
+            os.kill(pid, 9)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            return mapped_in(maps)
+
+        monkeypatch.setattr("podwire.capture.tls.finder.mapped_in", end_first)
+        assert () == looker.find(pid)
+    assert not looker.refused
+
+
 def test_a_broken_program_is_named_counted_and_said_once_a_minute(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -157,7 +175,7 @@ def test_a_broken_program_is_named_counted_and_said_once_a_minute(
     now = 61.0
     looker.find(9)
     assert 2 == len(caplog.records)
-    assert {Reason.BROKEN: 3} == looker.refused
+    assert {"file_scanned_total": 3, "file_broken_total": 3} == looker.statistics()
 
 
 def test_what_is_remembered_is_bounded() -> None:

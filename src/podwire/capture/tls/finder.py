@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,11 @@ class Finder:
         self.refused: Counter[Reason] = Counter()
         """Files that could not be looked through, by why."""
 
+    def statistics(self) -> Mapping[str, int]:
+        """Totals since start, by name."""
+        refused = {f"file_{reason}_total": count for reason, count in self.refused.items()}
+        return {"file_scanned_total": self.scanned, **refused}
+
     def find(self, pid: int) -> tuple[Binary, ...]:
         """What it has of TLS, readable or not; nothing of one that has left."""
         with self._lock:
@@ -119,7 +124,7 @@ class Finder:
             path = next((path for path in each.paths(process) if _is_it(path, each)), None)
             if path is not None:
                 yield from self._binary(path, each.name)
-            elif process.exists():
+            elif _is_running(process):
                 self._refuse(Reason.GONE, each.name)
                 yield _unreachable(each.name, Reason.GONE, each.inode)
             self._pace.pause()
@@ -180,6 +185,14 @@ def _is_it(path: Path, mapped: Mapped) -> bool:
     """Whether this opens the mapped file. Layered file systems name their devices otherwise."""
     try:
         return path.stat().st_ino == mapped.inode
+    except OSError:
+        return False
+
+
+def _is_running(process: Path) -> bool:
+    """Whether it still maps anything: one that has ended does not, though its folder stays."""
+    try:
+        return bool(read_maps(process))
     except OSError:
         return False
 
