@@ -84,8 +84,9 @@ WORDS: Mapping[Reason, Words] = {
         "wait: it is looked into within seconds",
     ),
     Reason.SILENT: Words(
-        "the library is read, and nothing crossed it in clear on these connections",
-        "nothing, if they were idle; a read that began before the task is seen from the next on",
+        "the library is read, and no plaintext could be tied to these connections: they were idle, "
+        "or their program hands TLS through memory (Node.js, asyncio) and not to sockets",
+        "nothing, if they were idle; `lost_tls_unplaced_total` of the agent counts calls of others",
     ),
 }
 """Every reason there is."""
