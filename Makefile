@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture churn exact e2e docs lock clean
+.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn exact e2e docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,10 @@ bench-capture: .venv/ready ## what measuring costs, in alternating runs (ARGS=--
 	@./setup.sh demo >&2
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.capture $(ARGS)
+
+bench-tls: .venv/ready ## what reading plaintext costs, by library and kind of probe (ARGS=--quick)
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@$(BIN)/python -m bench.tls $(ARGS)
 
 churn: .venv/ready ## ten minutes of short-lived processes: what the agent holds (ARGS='--seconds 60')
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
