@@ -56,11 +56,11 @@ def python_program(kind: str) -> list[str]:
 
 PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "Python": lambda: python_program("socket"),
-    # "asyncio": lambda: python_program("asyncio"),
+    "asyncio": lambda: python_program("asyncio"),
     "OpenSSL 3": lambda: c_program("openssl3", "libssl.so.3", "libcrypto.so.3"),
     "static OpenSSL": lambda: c_program("static", "libssl.a", "libcrypto.a"),
     "GnuTLS": lambda: c_program("gnutls", "libgnutls.so.30", options=("-DGNUTLS",)),
-    # "Node": lambda: [NODE, str(FOREIGN / "sealed.js")],
+    "Node": lambda: [NODE, str(FOREIGN / "sealed.js")],
     "Go": lambda: go_program("go"),
     "Go, stripped": lambda: go_program("go-stripped", "-ldflags=-s -w"),
 }
