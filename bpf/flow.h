@@ -25,7 +25,7 @@ struct flow_key {
 	u8 tls;
 	u8 is_other; /* what is beyond the process's share of flows, together */
 	u8 padding[2];
-};
+} __attribute__((aligned(8))); /* so that it is copied by words */
 
 /*
  * A count is the sum of its buckets. It lies before its totals and is added after them, so that a

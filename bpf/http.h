@@ -18,12 +18,12 @@ whole u32 find_newline(const struct work *work)
 		return 0;
 	position = work->position;
 	for (int step = 0; step < WINDOW / 8; step++) {
-		u32 at = position;
+		u32 at = position ^ work->nothing;
 
 		hide(at);
 		if (at >= work->length || at >= WINDOW)
 			break;
-		place = newline_in(*(u64 *)&work->window[at]);
+		place = newline_in(eight_at(&work->window[at]));
 		position = at + place;
 		if (place < 8)
 			break;
@@ -78,62 +78,113 @@ inline_always u32 status_in(const struct work *work, u32 position)
 	return (at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0');
 }
 
-/* A message that begins with a whole token in the window is told at once. */
-inline_always int take_start(struct feed *feed, u32 position)
-{
-	struct work *work = feed->work;
-	u32 found, size, status = 0;
-
-	if (position + 12 > work->length || position >= WINDOW)
-		return 0;
-	found = token_in(*(u64 *)&work->window[position]);
-	if (found >= TOKENS)
-		return 0;
-	size = token_sizes[found];
-	if (found == TOKEN_RESPONSE) {
-		status = status_in(work, position);
-		if (!status)
-			return 0;
-		size = 12;
-	}
-	begin_message(feed);
-	feed->message->bytes += size;
-	feed->message->column = size;
-	work->position = position + size;
-	work->mark = position + token_sizes[found];
-	feed->message->status = status;
-	end_token(feed, found);
-	if (feed->message->state == MESSAGE_LINE)
-		skip_line(work, feed->message);
-	return 1;
-}
-
 #define TWO_BYTES 0xffff
 #define BLANK_LINE 0x0a0d
 
-/* The digits of a Content-Length; what is not a digit is left for a closer look. */
-global int take_digits(struct message *message, struct work *work)
+/*
+ * The number of a Content-Length and the end of its line: the value, and in the low byte how many
+ * bytes that was. 0 where it takes a closer look.
+ */
+global u64 number_in(const struct work *work, u32 position)
 {
-	u32 at;
+	u64 value = 0;
+	u32 at = position;
+
+	if (!work)
+		return 0;
+	for (int step = 0; step < 16; step++) {
+		u8 byte = work->window[at & (WINDOW - 1)];
+
+		if (byte == '\r')
+			break;
+		at += 1;
+		if (is_digit(byte))
+			value = value * 10 + (byte - '0');
+		else if (byte != ' ' || at - position > 1)
+			return 0;
+	}
+	at -= position;
+	if (!at || work->window[(position + at) & (WINDOW - 1)] != '\r' ||
+	    work->window[(position + at + 1) & (WINDOW - 1)] != '\n' ||
+	    work->window[(position + at - 1) & (WINDOW - 1)] == ' ')
+		return 0;
+	return value << 8 | (at + 2);
+}
+
+/* `Transfer-Encoding: chunked` and nothing else on its line, as most say it. */
+inline_always int is_chunked_line(const struct work *work, u32 at)
+{
+	const u8 *line = &work->window[at];
+
+	return (eight_at(line) | CASELESS) == WORD_TRANSFER &&
+	       (eight_at(line + 8) | CASELESS_ENCODIN) == WORD_ENCODIN &&
+	       (eight_at(line + 16) | CASELESS_CHUNK) == WORD_CHUNK &&
+	       ((u32)eight_at(line + 24) | CASELESS_ED) == WORD_ED;
+}
+
+/* What a line says of the body: how long the line is, or 0 where it takes a closer look. */
+inline_always u32 take_framing(struct message *message, const struct work *work, u32 at)
+{
+	u64 number;
+
+	if (message->flags & (HAS_LENGTH | HAS_CODING))
+		return 0;
+	if (is_chunked_line(work, at)) {
+		message->flags |= HAS_CODING | IS_CHUNKED;
+		return CHUNKED_LINE;
+	}
+	number = number_in(work, at + LENGTH_NAME);
+	if (!number)
+		return 0;
+	message->flags |= HAS_LENGTH;
+	message->length = number >> 8;
+	return LENGTH_NAME + (u8)number;
+}
+
+#define LINE_STEPS 104 /* words of a window, and lines that begin in it */
+
+/*
+ * The rest of a head in one pass, eight bytes at a step: where it is whole in the window, and says
+ * nothing unusual of its body. Otherwise nothing is changed, and it is read more closely.
+ */
+global int take_lines(struct message *message, struct work *work)
+{
+	u32 at, place, flags;
+	u64 first;
 
 	if (!message || !work)
 		return 0;
-	for (int step = 0; step < 16; step++) {
-		u8 byte;
-
-		at = work->position;
-		if (at >= work->length)
+	flags = message->flags;
+	at = work->position;
+	for (int step = 0; step < LINE_STEPS; step++) {
+		at ^= work->nothing; /* ways that differ in it are one to the verifier */
+		hide(at);
+		if (at >= work->length || at > WINDOW - CHUNKED_LINE)
 			break;
-		byte = work->window[at & (WINDOW - 1)];
-		if (byte >= '0' && byte <= '9') {
-			message->remaining = message->remaining * 10 + (byte - '0');
-			message->matched = LENGTH_DIGITS;
-		} else if (byte != ' ' || message->matched) {
+		place = newline_in(eight_at(&work->window[at]));
+		at += place;
+		if (place == 8)
+			continue;
+		at += 1;
+		hide(at);
+		if (at + 2 > work->length || at > WINDOW - CHUNKED_LINE)
 			break;
+		first = eight_at(&work->window[at]);
+		if ((first & TWO_BYTES) == BLANK_LINE) {
+			message->bytes += at + 2 - work->position;
+			work->position = at + 2;
+			return 1;
 		}
-		work->position = at + 1;
-		message->bytes += 1;
+		place = name_in(first, eight_at(&work->window[at + 8]));
+		if (place != NAME_OTHER) {
+			place = take_framing(message, work, at);
+			if (!place)
+				break;
+			at += place - 1;
+		} else if ((u8)first == '\r' || (u8)first == '\n')
+			break;
 	}
+	message->flags = flags;
 	return 0;
 }
 
@@ -147,8 +198,8 @@ inline_always int take_header_line(struct feed *feed, u32 position)
 
 	if (position + 2 > work->length || position >= WINDOW)
 		return 0;
-	first = *(u64 *)&work->window[position];
-	second = *(u64 *)&work->window[position + 8];
+	first = eight_at(&work->window[position]);
+	second = eight_at(&work->window[position + 8]);
 	if ((first & TWO_BYTES) == BLANK_LINE) {
 		message->bytes += 2;
 		work->position = position + 2;
@@ -163,9 +214,8 @@ inline_always int take_header_line(struct feed *feed, u32 position)
 	if (name == NAME_CONTENT_LENGTH) {
 		message->which = 0;
 		begin_value(message, name);
-		message->bytes += 15;
-		work->position = position + 15;
-		take_digits(message, work);
+		message->bytes += LENGTH_NAME;
+		work->position = position + LENGTH_NAME;
 		return 1;
 	}
 	if (position + 16 > work->length && find_newline(work) >= work->length)
@@ -200,6 +250,62 @@ inline_always int skip_here(struct feed *feed)
 	return 1;
 }
 
+/* A message that begins with a whole token in the window is told at once, its head if it can be. */
+inline_always int take_start(struct feed *feed, u32 position)
+{
+	struct work *work = feed->work;
+	struct message *message = feed->message;
+	u32 found, size, status = 0;
+
+	if (position + 12 > work->length || position >= WINDOW)
+		return 0;
+	found = token_in(eight_at(&work->window[position]));
+	if (found >= TOKENS)
+		return 0;
+	size = token_sizes[found];
+	if (found == TOKEN_RESPONSE) {
+		status = status_in(work, position);
+		if (!status)
+			return 0;
+		size = 12;
+	}
+	begin_message(feed);
+	message->bytes += size;
+	message->column = size;
+	work->position = position + size;
+	work->mark = position + token_sizes[found];
+	message->status = status;
+	end_token(feed, found);
+	if (message->state != MESSAGE_LINE)
+		return 1;
+#ifndef ELDER
+	if (take_lines(message, work)) {
+		end_head(feed);
+		return 1;
+	}
+#endif
+	skip_line(work, message);
+	return 1;
+}
+
+#ifndef ELDER
+/* A whole head, or what is left of a body; 1 at the end, and where something takes a closer look. */
+static long next_whole(u32 index, void *context)
+{
+	struct feed *feed = context;
+	struct work *work = feed->work;
+	u32 position = work->position;
+	u8 state = feed->message->state;
+
+	if (position >= work->length || position >= WINDOW || state >= MESSAGE_LOST)
+		return 1;
+	if (is_skipped(state))
+		return !skip_here(feed);
+	return state != MESSAGE_START || !take_start(feed, position);
+}
+#endif
+
+/* A line or a byte. */
 static long next_piece(u32 index, void *context)
 {
 	struct feed *feed = context;
@@ -212,8 +318,10 @@ static long next_piece(u32 index, void *context)
 		return 1;
 	if (is_skipped(message->state))
 		return !skip_here(feed);
+#ifdef ELDER
 	if (message->state == MESSAGE_START && take_start(feed, position))
 		return 0;
+#endif
 	if (message->state == MESSAGE_HEADER && !message->column &&
 	    take_header_line(feed, position))
 		return 0;
@@ -241,6 +349,21 @@ lone int next_piece_alone(u32 which)
 #else
 #define LOOP_ALONE LOOP
 #endif
+
+/* What the window holds. */
+inline_always void read_window(struct feed *feed)
+{
+#ifndef ELDER
+	struct work *work = feed->work;
+	u8 state;
+
+	LOOP(WINDOW, next_whole, feed);
+	state = feed->message->state;
+	if (!rarely(work->position < work->length && !is_skipped(state) && state < MESSAGE_LOST))
+		return;
+#endif
+	LOOP_ALONE(WINDOW, next_piece, feed);
+}
 
 inline_always void skip(struct feed *feed)
 {
@@ -293,7 +416,7 @@ inline_always int is_request_line(const struct work *work, u32 size)
 	hide(last);
 	last &= WINDOW - 1;
 	return last > size && work->window[last] == ' ' && is_digit(work->window[last + 8]) &&
-	       !((*(u64 *)&work->window[last + 1] ^ token_words[TOKEN_RESPONSE]) &
+	       !((eight_at(&work->window[last + 1]) ^ token_words[TOKEN_RESPONSE]) &
 		 token_masks[TOKEN_RESPONSE]);
 }
 
@@ -311,7 +434,7 @@ apart int resume(struct feed *feed)
 		return 0;
 	if (look(work) || work->length < 16)
 		return 0;
-	token = token_in(*(u64 *)work->window);
+	token = token_in(eight_at(work->window));
 	if (token == TOKEN_HTTP2 && connection->is_from_middle) {
 		leave_to_http2(feed);
 	} else if (token == TOKEN_RESPONSE) {
@@ -335,17 +458,17 @@ static long next_step(u32 index, void *context)
 
 	if (!work->left || feed->message->state >= MESSAGE_LOST)
 		return 1;
-	if (!work->in_segment)
+	if (rarely(!work->in_segment))
 		return !next_segment(work);
-	if (is_skipped(feed->message->state)) {
+	if (rarely(is_skipped(feed->message->state))) {
 		skip(feed);
 		return 0;
 	}
-	if (look(work)) {
+	if (rarely(look(work))) {
 		lose_track(feed, why_unseen(work));
 		return 1;
 	}
-	LOOP_ALONE(WINDOW, next_piece, feed);
+	read_window(feed);
 	record_window(feed->message, work);
 	if (work->left)
 		consume(work, work->position);
@@ -377,10 +500,10 @@ inline_always void follow_http(struct connection *connection, struct work *work)
 	work->dues = 0;
 	if (feed.message->state == MESSAGE_OFF)
 		return;
-	if (feed.message->state == MESSAGE_LOST && !resume(&feed))
+	if (rarely(feed.message->state == MESSAGE_LOST) && !resume(&feed))
 		return;
 	LOOP_ALONE(STEPS, next_step, &feed);
-	if (work->left && feed.message->state < MESSAGE_LOST)
+	if (rarely(work->left && feed.message->state < MESSAGE_LOST))
 		lose_track(&feed, LOSS_HTTP_BUDGET);
 	decide_all(work);
 }

@@ -59,6 +59,8 @@ lone u32 match_token(u32 candidates, u32 column, u32 byte)
 /* The token that eight bytes begin with; TOKENS when there is none. */
 lone u32 token_in(u64 word)
 {
+	if (!((word ^ token_words[TOKEN_RESPONSE]) & token_masks[TOKEN_RESPONSE]))
+		return TOKEN_RESPONSE;
 	for (u32 token = 0; token < TOKENS; token++)
 		if (!((word ^ token_words[token]) & token_masks[token]))
 			return token;
@@ -74,6 +76,14 @@ enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
 #define CASELESS_CONTENT 0x0020202020202020ULL /* letters have two cases, '-' and ':' have not */
 #define CASELESS_LENGTH 0x0000202020202020ULL
 #define SEVEN_BYTES 0x00ffffffffffffffULL
+#define LENGTH_NAME 15
+#define WORD_ENCODIN 0x6e69646f636e652dULL /* -encodin */
+#define CASELESS_ENCODIN 0x2020202020202000ULL
+#define WORD_CHUNK 0x6b6e756863203a67ULL /* g: chunk */
+#define CASELESS_CHUNK 0x2020202020000020ULL
+#define WORD_ED 0x0a0d6465U /* ed and the line's end */
+#define CASELESS_ED 0x00002020U
+#define CHUNKED_LINE 28
 
 /* Which header the sixteen bytes of a line's start name; NAME_PERHAPS is for a closer look. */
 inline_always u32 name_in(u64 first, u64 second)

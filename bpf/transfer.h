@@ -52,7 +52,7 @@ inline_always int locate(struct work *work, u8 form, struct pt_regs *regs)
 	u64 header[4] = {};
 
 	work->base = FIELD(struct pt_regs, regs, si);
-	if (form == FORM_BUFFER)
+	if (!rarely(form != FORM_BUFFER))
 		return 0;
 	work->in_segment = 0;
 	work->in_message = work->left;
@@ -84,7 +84,7 @@ inline_always void prepare(struct work *work, const struct call *call, struct pt
 	work->messages = 0;
 	work->in_message = 0;
 	work->has_memory = form < FORM_SENDFILE && !(flags & MSG_TRUNC);
-	if (form == FORM_MESSAGES) {
+	if (rarely(form == FORM_MESSAGES)) {
 		work->more = FIELD(struct pt_regs, regs, si);
 		work->messages = result;
 		result = length_of_messages(work->more, result);
@@ -141,9 +141,9 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 	struct flow *flow;
 
 	connection->key.pid = pid;
-	if (connection->opening == OPENING_UNDERWAY)
+	if (rarely(connection->opening == OPENING_UNDERWAY))
 		meet_opened(call->sk, connection);
-	if (!connection->is_classified)
+	if (rarely(!connection->is_classified))
 		classify(connection, work);
 	work->key = connection->key;
 	note_segments(connection, work);
@@ -151,7 +151,7 @@ inline_always void count_transfer(struct call *call, struct connection *connecti
 		follow_http(connection, work);
 	else if (!connection->is_read)
 		note_ciphertext(connection, work);
-	if (!connection->is_classified) {
+	if (rarely(!connection->is_classified)) {
 		if (!connection->key.tls &&
 		    connection->messages[work->direction & 1].state == MESSAGE_TOKEN)
 			connection->key.protocol = PROTOCOL_HTTP1; /* so far it reads like it */
@@ -229,19 +229,19 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 	struct work *work;
 
 	call->last = result < 0 ? -1 : !!result;
-	if (result < 0)
+	if (rarely(result < 0))
 		return;
 	flags = flags_of(regs, FIELD(struct pt_regs, regs, orig_ax));
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
+	if (rarely(flags & (MSG_PEEK | MSG_ERRQUEUE)))
 		return;
 	connection = bpf_map_lookup_elem(&connections, &sk);
-	if (!connection)
+	if (rarely(!connection))
 		connection = result ? meet(sk, OF(task, tgid)) : 0;
 	if (!connection)
 		return;
-	if (call->is_in_tls)
+	if (rarely(call->is_in_tls))
 		note_socket(call, connection);
-	if (!result) {
+	if (rarely(!result)) {
 		if (call->kind & IS_READ)
 			end_reading(call, connection);
 		return;
