@@ -73,7 +73,7 @@ struct connection {
 	u8 is_tls_told;	 /* it is counted among its flow's TLS connections */
 	u8 is_joining;	 /* its plaintext is seen from a write on, and no read has been seen yet */
 	u8 is_read;	 /* one has */
-	u8 padding;
+	u8 is_closed;	 /* its last numbers are below: the program may set the socket's back */
 	u64 since_ns; /* when it was first seen */
 	u64 arrived_ns; /* when ciphertext was read that no plaintext has been seen of */
 	u64 session;  /* what a TLS library that uses it calls it in its process, or 0 */
@@ -86,6 +86,9 @@ struct connection {
 	u64 called[2]; /* bytes that calls wrote and read */
 	u32 sequence[2]; /* where the socket's own count of them began */
 	u32 segments[2]; /* with data, after the last call each way */
+	u32 last[2];	 /* where it stood when the socket closed */
+	u32 last_received;
+	u32 unused;
 	struct facts facts; /* counted so far */
 	u32 pushed;
 	u32 popped;

@@ -17,34 +17,40 @@ enum { CHRONO_BUSY = 1, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED };
 		value_ >> __builtin_preserve_field_info((record)->field, 5);                       \
 	})
 
-/* Segments sent again since the last look; the socket's own counter is the truth. */
+/*
+ * Segments sent again since the last look; the socket's own counter is the truth. Two CPUs may look
+ * at once: each takes over what it finds from whoever looked last, and the difference may be less
+ * than nothing when that one had seen more.
+ */
 inline_always void count_retransmits(u64 sk, struct connection *connection, struct flow *flow)
 {
-	u32 total = FIELD(struct tcp_sock, sk, total_retrans);
+	u32 total = FIELD(struct tcp_sock, sk, total_retrans), before;
 
 	if (total == connection->total_retrans)
 		return;
-	add(flow->retransmits, total - connection->total_retrans);
-	connection->total_retrans = total;
+	before = exchange(connection->total_retrans, total);
+	add(flow->retransmits, (s64)(s32)(total - before));
 }
 
 /* The increase of a 32-bit counter that wraps, and of what was counted of it. */
 inline_always void count_fact(u64 *sum, u64 *counted, u32 now)
 {
-	u32 more = now - (u32)*counted;
+	u64 before;
 
-	if (!more)
+	if (now == (u32)*counted)
 		return;
-	*counted += more;
-	add(*sum, more);
+	before = exchange(*counted, now);
+	add(*sum, (s64)(s32)(now - (u32)before));
 }
 
 inline_always void count_long_fact(u64 *sum, u64 *counted, u64 now)
 {
+	u64 before;
+
 	if (now == *counted)
 		return;
-	add(*sum, now - *counted);
-	*counted = now;
+	before = exchange(*counted, now);
+	add(*sum, now - before);
 }
 
 inline_always void count_time(struct tcp_sock *tcp, struct connection *connection,
@@ -68,6 +74,15 @@ inline_always void count_time(struct tcp_sock *tcp, struct connection *connectio
 		   stats[2]);
 }
 
+/*
+ * Whether the program gave the connection up and keeps the socket (connect to AF_UNSPEC), or reset
+ * it (SO_LINGER of 0): TCP starts all of its numbers anew then.
+ */
+inline_always int is_started_anew(u64 sk, const struct connection *connection)
+{
+	return connection->is_closed && !FIELD(struct tcp_sock, sk, segs_in);
+}
+
 /* Take over what the socket counted since the last look. */
 apart int count_facts(u64 sk, struct connection *connection)
 {
@@ -75,7 +90,7 @@ apart int count_facts(u64 sk, struct connection *connection)
 	struct facts *counted;
 	struct flow *flow;
 
-	if (!connection)
+	if (!connection || is_started_anew(sk, connection))
 		return 0;
 	flow = flow_of(connection, &connection->key);
 	if (!flow)

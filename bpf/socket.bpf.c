@@ -31,6 +31,9 @@ inline_always void begin_connect(u64 sk, u32 pid, u64 now_ns)
 
 	if (!is_tcp(sk) || FIELD(struct sock, sk, __sk_common.skc_state) != TCP_CLOSE)
 		return;
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (connection)
+		end_connection(sk, connection, WORK_OF_CALLS); /* the socket's last one */
 	connection = new_connection(sk, pid);
 	if (!connection)
 		return;
@@ -94,7 +97,7 @@ int enter(u64 *context)
 	task = current();
 	if (!is_marked(OF(task, tgid)))
 		return 0;
-	if (is_compat(task)) {
+	if (rarely(is_compat(task))) {
 		count_compat(task, regs, number);
 		return 0;
 	}
@@ -153,7 +156,7 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 	if (!call)
 		return;
 	/* A call that waited already when its process was not watched: its time counts from now. */
-	if (!call->is_entered)
+	if (rarely(!call->is_entered))
 		begin_call(call, task, regs, kind);
 	call->is_entered = 0;
 	if (!call->sk)

@@ -49,6 +49,17 @@ apart int fail_connection(u64 sk, struct connection *connection, u32 error)
 	return 0;
 }
 
+/* Nothing crosses it any more, and its numbers may soon be gone. */
+inline_always void close_connection(u64 sk, struct connection *connection)
+{
+	if (connection->is_classified)
+		count_facts(sk, connection);
+	connection->last[EGRESS] = FIELD(struct tcp_sock, sk, write_seq);
+	connection->last[INGRESS] = FIELD(struct tcp_sock, sk, copied_seq);
+	connection->last_received = FIELD(struct tcp_sock, sk, rcv_nxt);
+	connection->is_closed = 1;
+}
+
 /* Our end sends no more: it closed, shut down, or its process is gone. */
 apart int end_sending(u64 sk, struct connection *connection, s32 state, u32 which)
 {
@@ -86,6 +97,8 @@ int set_state(u64 *context)
 	else if (connection->opening == OPENING_UNDERWAY && state == TCP_CLOSE &&
 		 before == TCP_SYN_SENT)
 		fail_connection(sk, connection, FIELD(struct sock, sk, sk_err));
+	else if (state == TCP_CLOSE)
+		close_connection(sk, connection);
 	if (state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK)
 		return 0;
 	connection->is_ended = 1;
@@ -152,13 +165,19 @@ inline_always void destroy_listener(u64 sk)
  */
 inline_always void check_bytes(u64 sk, struct connection *connection)
 {
-	u32 written = FIELD(struct tcp_sock, sk, write_seq) - connection->sequence[EGRESS];
+	u32 written = FIELD(struct tcp_sock, sk, write_seq);
 	u32 copied = FIELD(struct tcp_sock, sk, copied_seq);
-	u32 read = copied - connection->sequence[INGRESS];
+	u32 received = FIELD(struct tcp_sock, sk, rcv_nxt), read;
 	struct flow *flow = flow_of(connection, &connection->key);
 
-	if (FIELD(struct sock, sk, __sk_common.skc_flags) >> SOCK_DONE & 1 &&
-	    copied == FIELD(struct tcp_sock, sk, rcv_nxt))
+	if (is_started_anew(sk, connection)) {
+		written = connection->last[EGRESS];
+		copied = connection->last[INGRESS];
+		received = connection->last_received;
+	}
+	written -= connection->sequence[EGRESS];
+	read = copied - connection->sequence[INGRESS];
+	if (FIELD(struct sock, sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && copied == received)
 		read -= 1;
 	written -= connection->is_ended;
 	if (!connection->is_ended && written - (u32)connection->called[EGRESS] == 1)
@@ -168,17 +187,35 @@ inline_always void check_bytes(u64 sk, struct connection *connection)
 }
 
 /* The last look at a socket. */
-apart int finish(u64 sk, struct connection *connection)
+apart int finish(u64 sk, struct connection *connection, u32 which)
 {
 	if (!connection)
 		return 0;
 	settle(connection);
 	if (!connection->is_ended && !FIELD(struct sock, sk, sk_err))
-		end_sending(sk, connection, TCP_FIN_WAIT1, WORK_OF_ENDS); /* nobody told us */
+		end_sending(sk, connection, TCP_FIN_WAIT1, which); /* nobody told us */
 	count_facts(sk, connection);
 	finish_messages(connection);
 	if (connection->is_sequenced)
 		check_bytes(sk, connection);
+	return 0;
+}
+
+/* A connection is over: what it held is free for others. */
+apart int end_connection(u64 sk, struct connection *connection, u32 which)
+{
+	struct flow *flow;
+
+	if (!connection)
+		return 0;
+	finish(sk, connection, which);
+	flow = flow_in(connection->slot);
+	if (flow)
+		add(flow->holders, -1);
+	forget_ends(sk, connection);
+	forget_session(sk, connection);
+	give_back_socket(connection->opener);
+	bpf_map_delete_elem(&connections, &sk);
 	return 0;
 }
 
@@ -187,20 +224,11 @@ int destroy(u64 *context)
 {
 	u64 sk = context[0];
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
-	struct flow *flow;
 
-	if (!connection) {
+	if (connection)
+		end_connection(sk, connection, WORK_OF_ENDS);
+	else
 		destroy_listener(sk);
-		return 0;
-	}
-	finish(sk, connection);
-	flow = flow_in(connection->slot);
-	if (flow)
-		add(flow->holders, -1);
-	forget_ends(sk, connection);
-	forget_session(sk, connection);
-	give_back_socket(connection->opener);
-	bpf_map_delete_elem(&connections, &sk);
 	return 0;
 }
 

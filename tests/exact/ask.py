@@ -257,10 +257,23 @@ def reset(book: Book, address: str, port: int, target: str, times: int) -> None:
         asked(line, head)
         line.head()
         line.exactly(5000)
-        linger = struct.pack("ii", 1, 0)
-        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        line.socket.close()
-        book.note(closes=1)
+        _reset(line)
+
+
+def _reset(line: Line) -> None:
+    """Close without a farewell."""
+    line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.socket.close()
+    line.book.note(closes=1)
+
+
+def reset_idle(book: Book, address: str, port: int, target: str, times: int) -> None:
+    """Reset the connection when nothing is underway."""
+    head, body = request(target)
+    for _ in range(times):
+        line = dial(address, port, book)
+        exchange(line, head, body)
+        _reset(line)
 
 
 def half_close(book: Book, address: str, port: int, target: str, times: int) -> None:

@@ -168,6 +168,17 @@ def reset(stage: Stage) -> Iterator[Finding]:
         yield Finding(who, times, seen.tcp(what))
 
 
+@case("reset when everything was read")
+def reset_idle(stage: Stage) -> Iterator[Finding]:
+    times = 5
+    yield from talk(stage, "reset_idle", target="/200/850", times=times)
+    seen = End([flow for flow in stage.flows if flow.key.role is Role.CLIENT])
+    read, written = seen.bytes
+    crossed = seen.tcp("bytes_received"), seen.tcp("bytes_acked")
+    told = read, written + times  # a SYN is acknowledged, too
+    yield Finding("bytes by TCP's own account at the client", told, crossed)
+
+
 @case("half-close, then the answer")
 def half_close(stage: Stage) -> Iterator[Finding]:
     yield from talk(stage, "half_close", target="/200/50000", times=5)

@@ -16,6 +16,7 @@ SCENES: dict[str, Callable[..., None]] = {
     for function in (
         *(ask.gets, ask.pieces, ask.pipelined, ask.expecting, ask.chunked, ask.gathered),
         *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
+        ask.reset_idle,
         *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
         *(move.move, serve.serve, strange.blocked, strange.forking, strange.passing),
         *(strange.batches, strange.babble, strange.repeating, strange.handing_down),
