@@ -4,6 +4,7 @@ from exact import (
     cable,
     calls,
     clock,
+    counters,
     edges,
     ordinary,
     plaintext,
@@ -14,7 +15,19 @@ from exact import (
 )
 from exact.case import CASES
 
-MODULES = (ordinary, edges, calls, sockets, programs, secure, plaintext, cable, clock, whole)
+MODULES = (
+    ordinary,
+    edges,
+    calls,
+    sockets,
+    programs,
+    secure,
+    plaintext,
+    cable,
+    counters,
+    clock,
+    whole,
+)
 GROUPS = {module.__name__.rpartition(".")[2]: (module.__doc__ or "").strip() for module in MODULES}
 """What each group of cases says of itself."""
 

@@ -131,16 +131,17 @@ class Line:
 
     def info(self, offset: int) -> int:
         """One u32 of TCP_INFO."""
-        return int(struct.unpack_from("<I", self._info(), offset)[0])
+        return int(struct.unpack_from("<I", self.raw_info(), offset)[0])
 
-    def _info(self) -> bytes:
+    def raw_info(self) -> bytes:
+        """TCP_INFO, as the kernel lays it out."""
         return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_SIZE)
 
     def finish(self) -> None:
         """Wait until everything is acknowledged, and enter what TCP_INFO says."""
         while struct.unpack("<i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]:
             time.sleep(0.001)
-        info = self._info()
+        info = self.raw_info()
         acked, received = struct.unpack_from("<QQ", info, ACKED)
         self.book.note(acked=acked, received=received)
         self.book.note(retransmits=struct.unpack_from("<I", info, RETRANSMITS)[0])

@@ -1,14 +1,14 @@
 """
 Runs one scene and prints its book: `python -m exact.player SCENE JSON`.
 
-The scenes are the functions of `serve`, `ask`, `move` and `strange`; nothing here knows podwire.
+The scenes are functions of `serve`, `ask`, `hold`, `move`, `strange`; nothing here knows podwire.
 """
 
 import json
 import sys
 from collections.abc import Callable
 
-from exact import ask, move, serve, strange
+from exact import ask, hold, move, serve, strange
 from exact.line import Book
 
 SCENES: dict[str, Callable[..., None]] = {
@@ -18,6 +18,7 @@ SCENES: dict[str, Callable[..., None]] = {
         *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
         ask.reset_idle,
         *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
+        *(hold.holding, hold.pushing, hold.swallowing),
         *(move.move, serve.serve, strange.blocked, strange.forking, strange.passing),
         *(strange.batches, strange.babble, strange.repeating, strange.handing_down),
     )
