@@ -3,6 +3,7 @@
 #define PODWIRE_CALL_H
 
 #include "http.h"
+#include "rung.h"
 
 #define MSG_PEEK 2
 #define MSG_TRUNC 0x20

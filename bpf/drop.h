@@ -22,6 +22,11 @@ enum skb_drop_reason {
 	SKB_DROP_REASON_OTHERHOST,
 };
 
+struct trace_event_raw_kfree_skb {
+	void *skbaddr;
+	enum skb_drop_reason reason;
+} __attribute__((preserve_access_index));
+
 /* Whether it is this reason, by the number that this kernel gives it. */
 #define IS(reason, name)                                                                           \
 	(__builtin_preserve_enum_value(*(typeof(enum skb_drop_reason) *)name, 0) &&                \
@@ -131,9 +136,10 @@ apart int count_drop(struct tuple *tuple, u32 reason)
 SEC("tp_btf/kfree_skb")
 int drop(u64 *context)
 {
-	struct sk_buff *skb = (struct sk_buff *)context[0];
+	struct sk_buff *skb =
+		(struct sk_buff *)TOLD(drop, context, 0, trace_event_raw_kfree_skb, skbaddr);
 	struct tuple tuple = {};
-	u32 reason = context[2];
+	u32 reason = TOLD(drop, context, 2, trace_event_raw_kfree_skb, reason);
 
 	if (is_ordinary(reason) || read_tuple(skb, &tuple))
 		return 0;

@@ -61,6 +61,7 @@ static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
 static void *(*const bpf_task_storage_get)(void *map, struct task_struct *task, void *value,
 					   u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
 static u64 (*const bpf_get_attach_cookie)(void *context) = (void *)174;
 static long (*const bpf_loop)(u32 times, void *callback, void *context, u64 flags) = (void *)181;
@@ -96,6 +97,7 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 /* A field of the current task, or of what hangs on it. */
 #define OF(address, field) ((address)->field)
 #define current() bpf_get_current_task_btf()
+#define regs_of(task) bpf_task_pt_regs(task)
 #define LOOP(times, step, context) bpf_loop(times, step, context, 0)
 #else
 #define FIELD(type, address, field) OF((type *)(address), field)
@@ -107,6 +109,10 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 		value_;                                                                            \
 	})
 #define current() ((struct task_struct *)bpf_get_current_task())
+#define STACK_BYTES 16384 /* on x86_64; what a task was doing in user space lies at its end */
+#define regs_of(task)                                                                              \
+	((struct pt_regs *)(OF(task, stack) + STACK_BYTES -                                        \
+			    __builtin_preserve_type_info(*(struct pt_regs *)0, 1)))
 #define LOOP(times, step, context)                                                                 \
 	for (u32 index_ = 0; index_ < (times); index_++)                                           \
 		if (step(index_, context))                                                         \

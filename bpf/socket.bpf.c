@@ -88,15 +88,16 @@ inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs,
 SEC("tp_btf/sys_enter")
 int enter(u64 *context)
 {
-	struct pt_regs *regs = (struct pt_regs *)context[0];
-	u64 number = context[1], start_ns;
+	u64 number = TOLD(enter, context, 1, call_record, number), start_ns;
 	struct task_struct *task;
+	struct pt_regs *regs;
 
 	if (number >= CALLS || !kinds[number])
 		return 0;
 	task = current();
 	if (!is_marked(OF(task, tgid)))
 		return 0;
+	regs = enter_is_plain ? regs_of(task) : (struct pt_regs *)context[0];
 	if (rarely(is_compat(task))) {
 		count_compat(task, regs, number);
 		return 0;
@@ -175,17 +176,25 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 SEC("tp_btf/sys_exit")
 int leave(u64 *context)
 {
-	struct pt_regs *regs = (struct pt_regs *)context[0];
-	u64 number = FIELD(struct pt_regs, regs, orig_ax), start_ns;
 	struct task_struct *task;
+	struct pt_regs *regs;
+	u64 number, start_ns;
 
+	if (leave_is_plain) {
+		number = ((struct call_record *)context)->number;
+	} else {
+		regs = (struct pt_regs *)context[0];
+		number = FIELD(struct pt_regs, regs, orig_ax);
+	}
 	if (number >= CALLS || !kinds[number])
 		return 0;
 	task = current();
 	if (!is_marked(OF(task, tgid)) || is_compat(task) || kinds[number] == FORM_COMPAT)
 		return 0;
 	start_ns = begin_cost();
-	leave_watched(task, regs, kinds[number], context[1]);
+	if (leave_is_plain)
+		regs = regs_of(task);
+	leave_watched(task, regs, kinds[number], TOLD(leave, context, 1, call_record, result));
 	end_cost(COST_LEAVE, start_ns);
 	return 0;
 }

@@ -76,8 +76,9 @@ apart int end_sending(u64 sk, struct connection *connection, s32 state, u32 whic
 SEC("tp_btf/inet_sock_set_state")
 int set_state(u64 *context)
 {
-	u64 sk = context[0];
-	s32 before = context[1], state = context[2];
+	u64 sk = TOLD(set_state, context, 0, state_record, sk);
+	s32 before = TOLD(set_state, context, 1, state_record, before);
+	s32 state = TOLD(set_state, context, 2, state_record, state);
 	u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct connection *connection;
 
@@ -109,7 +110,7 @@ int set_state(u64 *context)
 SEC("tp_btf/tcp_retransmit_skb")
 int retransmit(u64 *context)
 {
-	u64 sk = context[0];
+	u64 sk = TOLD(retransmit, context, 0, packet_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 	struct flow *flow;
 
@@ -124,7 +125,7 @@ int retransmit(u64 *context)
 SEC("tp_btf/tcp_send_reset")
 int send_reset(u64 *context)
 {
-	u64 sk = context[0];
+	u64 sk = TOLD(send_reset, context, 0, packet_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
 	if (connection)
@@ -135,7 +136,7 @@ int send_reset(u64 *context)
 SEC("tp_btf/tcp_receive_reset")
 int receive_reset(u64 *context)
 {
-	u64 sk = context[0];
+	u64 sk = TOLD(receive_reset, context, 0, sock_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
 	if (connection)
@@ -222,7 +223,7 @@ apart int end_connection(u64 sk, struct connection *connection, u32 which)
 SEC("tp_btf/tcp_destroy_sock")
 int destroy(u64 *context)
 {
-	u64 sk = context[0];
+	u64 sk = TOLD(destroy, context, 0, sock_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
 	if (connection)

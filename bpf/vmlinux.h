@@ -120,6 +120,7 @@ struct signal_struct {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	s32 pid;
 	s32 tgid;
 	struct files_struct *files;

@@ -21,12 +21,17 @@ from podwire.capture import Kernel, Unavailable
 from podwire.capture.hooks import (
     ELDER,
     HOOKS,
+    NO_TRACEFS,
     OBJECT,
+    TRACEFS,
     VMLINUX,
+    Hook,
+    Programs,
     Rung,
     Stage,
     Touch,
     build_here,
+    has_tracefs,
     stand,
 )
 from podwire.capture.library import ffi, library, text
@@ -37,10 +42,14 @@ pytestmark = pytest.mark.root
 LOAD_FROM_R9 = bytes((0x79, 0x90)) + bytes(6)
 """r0 = *(u64 *)r9: nobody has written r9."""
 
+WIDE, WIDE_BYTES = b"\x18", 16
+"""The one instruction of two, which libbpf itself still fills in."""
+
 ESSENTIAL = ("enter", "leave")
 OPTIONAL = tuple(hook.program for hook in HOOKS if hook.program not in ESSENTIAL)
 
-LADDERED = tuple(hook.program for hook in HOOKS if Rung.RAW_TP in hook.ladder)
+LOWER = tuple((hook, rung) for hook in HOOKS for rung in hook.ladder[1:])
+"""Every hook, with each rung but its best."""
 
 Book = Mapping[str, int]
 
@@ -62,7 +71,8 @@ def spoil(stage: Stage, program: str, *, rungs: tuple[Rung, ...] = tuple(Rung)) 
             return
         if stage is Stage.LOAD:
             code = ffi.cast("char *", library().bpf_program__insns(found))
-            ffi.memmove(code, LOAD_FROM_R9, len(LOAD_FROM_R9))
+            first = WIDE_BYTES if ffi.buffer(code, 1)[:] == WIDE else 0
+            ffi.memmove(code + first, LOAD_FROM_R9, len(LOAD_FROM_R9))
         else:
             library().bpf_program__unload(found)
 
@@ -188,13 +198,54 @@ def test_retransmits_come_at_the_drain_when_they_cannot_be_seen_happening() -> N
     assert book[what] == found[what]
 
 
-@pytest.mark.parametrize("program", LADDERED)
-def test_a_refused_program_falls_to_the_next_rung(program: str) -> None:
-    """On a raw tracepoint the same program counts the same."""
-    kernel = Kernel(spoil(Stage.LOAD, program, rungs=(Rung.TP_BTF,)))
+def test_without_tracefs_the_lowest_rung_says_what_to_mount() -> None:
+    """The operator reads the command, not an errno."""
+    if has_tracefs():
+        pytest.skip("tracefs is mounted on this system")
+    programs = Programs({"exit": Rung.TRACEPOINT})
 
-    (found,) = (each for each in kernel.standings if each.hook.program == program)
-    assert (Rung.RAW_TP, "Permission denied: R9 !read_ok") == (found.rung, found.why)
+    why = programs.attach()
+
+    programs.close()
+    assert {"exit": NO_TRACEFS} == why
+
+
+@pytest.fixture(scope="module")
+def tracefs() -> Iterator[None]:
+    """Mounted, as the lowest rung needs it."""
+    if has_tracefs():
+        yield
+        return
+    subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS[0]], check=True)
+    yield
+    subprocess.run(["umount", TRACEFS[0]], check=True)
+
+
+@pytest.mark.usefixtures("tracefs")
+@pytest.mark.parametrize(("hook", "rung"), LOWER, ids=lambda each: getattr(each, "program", each))
+def test_a_refused_program_falls_to_the_next_rung(hook: Hook, rung: Rung) -> None:
+    """On a raw tracepoint and on a plain one the same program counts the same."""
+    better = hook.ladder[: hook.ladder.index(rung)]
+    kernel = Kernel(spoil(Stage.LOAD, hook.program, rungs=better))
+
+    (found,) = (each for each in kernel.standings if each.hook == hook)
+    assert (rung, "Permission denied: R9 !read_ok") == (found.rung, found.why)
+    assert set() == differences(kernel)
+
+
+@pytest.mark.usefixtures("tracefs")
+@pytest.mark.parametrize("build", [OBJECT, ELDER], ids=lambda path: path.name)
+def test_with_every_hook_on_its_lowest_rung_the_book_is_exact(build: Path) -> None:
+    """As on a kernel that knows plain tracepoints alone."""
+    lowest = {hook.program: hook.ladder[-1] for hook in HOOKS}
+
+    def touch(stage: Stage, rung: Rung, program: Any) -> None:
+        if rung is not lowest[name(program)]:
+            spoil(stage, name(program))(stage, rung, program)
+
+    kernel = Kernel(touch, path=build)
+
+    assert lowest == {each.hook.program: each.rung for each in kernel.standings}
     assert set() == differences(kernel)
 
 

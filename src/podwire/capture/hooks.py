@@ -17,14 +17,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from podwire.capture.library import Unavailable, checked, ffi, library, text
+from podwire.capture.layout import Layouts
+from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
+from podwire.capture.size import turn
 
 OBJECT = Path(__file__).parent / "object" / "socket.bpf.o"
 ELDER = OBJECT.with_name("socket-elder.bpf.o")
 """The same programs for kernels without bpf_loop (bpf/kernel.h)."""
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
-RAW_TRACEPOINT = 17
+TRACEPOINT, RAW_TRACEPOINT = 5, 17
 BPF_LOOP = 181
 LOG_BYTES = 1 << 24
 """Room for all that a verifier says of one program; memory only when it says something."""
@@ -35,11 +37,15 @@ class Rung(StrEnum):
 
     TP_BTF = "tp_btf"
     RAW_TP = "raw_tp"
+    TRACEPOINT = "tracepoint"
     ITERATOR = "iter"
 
 
-LADDERS = {"tp_btf": (Rung.TP_BTF, Rung.RAW_TP), "iter": (Rung.ITERATOR,)}
-"""By the kind of a program's section: where it can hang."""
+TYPES = {Rung.RAW_TP: RAW_TRACEPOINT, Rung.TRACEPOINT: TRACEPOINT}
+"""What a program is on a rung that its section does not name."""
+
+TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+NO_TRACEFS = "tracefs is not mounted; as root, run: mount -t tracefs tracefs /sys/kernel/tracing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class Hook:
     over: str = ""
     """The map that an iterator goes over, if it is one over a map."""
 
+    group: str = ""
+    """Of the tracepoint, where its record tells all that its arguments do."""
+
     @property
     def place(self) -> str:
         """The tracepoint, or what is iterated over."""
@@ -65,32 +74,43 @@ class Hook:
     @property
     def ladder(self) -> tuple[Rung, ...]:
         """Where it can hang, the best first."""
-        return LADDERS[self.section.partition("/")[0]]
+        if self.section.startswith("iter/"):
+            return (Rung.ITERATOR,)
+        plain = (Rung.TRACEPOINT,) if self.group else ()
+        return (Rung.TP_BTF, Rung.RAW_TP, *plain)
 
 
 HOOKS = (
-    Hook("enter", "tp_btf/sys_enter", "everything", is_essential=True),
-    Hook("leave", "tp_btf/sys_exit", "everything", is_essential=True),
+    Hook("enter", "tp_btf/sys_enter", "everything", is_essential=True, group="raw_syscalls"),
+    Hook("leave", "tp_btf/sys_exit", "everything", is_essential=True, group="raw_syscalls"),
     Hook(
         "set_state",
         "tp_btf/inet_sock_set_state",
         "non-blocking connects, who listens since the task began",
+        group="sock",
     ),
     Hook(
         "retransmit",
         "tp_btf/tcp_retransmit_skb",
         "retransmits before the next drain",
+        group="tcp",
     ),
     Hook(
         "destroy",
         "tp_btf/tcp_destroy_sock",
         "unanswered requests, room of connections that ended",
+        group="tcp",
     ),
-    Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent"),
-    Hook("receive_reset", "tp_btf/tcp_receive_reset", "resets received"),
-    Hook("drop", "tp_btf/kfree_skb", "drops"),
+    Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent", group="tcp"),
+    Hook("receive_reset", "tp_btf/tcp_receive_reset", "resets received", group="tcp"),
+    Hook("drop", "tp_btf/kfree_skb", "drops", group="skb"),
     Hook("fork", "tp_btf/sched_process_fork", "children of watched processes"),
-    Hook("exit", "tp_btf/sched_process_exit", "room of watched processes that ended"),
+    Hook(
+        "exit",
+        "tp_btf/sched_process_exit",
+        "room of watched processes that ended",
+        group="sched",
+    ),
     Hook("choose", "iter/task", "children born while their parent's task begins"),
     Hook("survey", "iter/task_file", "who listens, and idle connections, since before the task"),
     Hook(
@@ -224,14 +244,25 @@ class Programs:
         self._rungs = dict(rungs)
         self._touch = touch
         self._links: list[Any] = []
-        with _on_raw_tracepoints(h.section for h in HOOKS if rungs.get(h.program) is Rung.RAW_TP):
+        with _as_other_types(
+            {h.section: TYPES[rungs[h.program]] for h in HOOKS if rungs.get(h.program) in TYPES}
+        ):
             self.object = _open(path)
+            self._tell_plain()
             fit(self.object)
             logs = [self._prepare(each) for each in _programs(self.object)]
             code = library().bpf_object__load(self.object)
         if code < 0:
             self.close()
             raise Refused(why_refused(code, logs))
+
+    def _tell_plain(self) -> None:
+        """A record is not read as arguments are (bpf/rung.h); `exit` reads neither."""
+        plain = [each for each, rung in self._rungs.items() if rung is Rung.TRACEPOINT]
+        layouts = Layouts(raw_btf(self.object)) if plain else None
+        for program in plain:
+            if layouts and program != "exit":
+                turn(self.object, layouts, f"{program}_is_plain", 1)
 
     def _prepare(self, program: Any) -> Any:
         """Put a program on its rung; what the verifier will say of it goes to the result."""
@@ -313,14 +344,14 @@ def _open(path: Path) -> Any:
 
 
 @contextmanager
-def _on_raw_tracepoints(sections: Iterable[str]) -> Iterator[None]:
-    """While it lasts, programs of these sections open as if they were written for raw_tp."""
+def _as_other_types(types: Mapping[str, int]) -> Iterator[None]:
+    """While it lasts, programs of these sections open as if they were written for another type."""
     handlers = [
         checked(
-            library().libbpf_register_prog_handler(name.encode(), RAW_TRACEPOINT, 0, ffi.NULL),
-            f"making {name} a raw tracepoint",
+            library().libbpf_register_prog_handler(section.encode(), kind, 0, ffi.NULL),
+            f"making {section} another type of program",
         )
-        for name in sections
+        for section, kind in types.items()
     ]
     try:
         yield
@@ -343,6 +374,11 @@ def _name(program: Any) -> str:
 def _attached(opened: Any, hook: Hook, rung: Rung, program: Any) -> Any:
     if rung is Rung.RAW_TP:
         link = library().bpf_program__attach_raw_tracepoint(program, hook.place.encode())
+    elif rung is Rung.TRACEPOINT:
+        names = hook.group.encode(), hook.place.encode()
+        link = library().bpf_program__attach_tracepoint(program, *names)
+        if not link and not has_tracefs():
+            raise Refused(NO_TRACEFS)
     elif rung is Rung.ITERATOR:
         options, _kept = _iterated(opened, hook.over)
         link = library().bpf_program__attach_iter(program, options)
@@ -351,6 +387,11 @@ def _attached(opened: Any, hook: Hook, rung: Rung, program: Any) -> Any:
     if not link:
         raise Refused(f"it cannot be attached: {_reason(ffi.errno)}")
     return link
+
+
+def has_tracefs() -> bool:
+    """Whether the kernel tells the numbers of its tracepoints, which the lowest rung needs."""
+    return any((path / "events").is_dir() for path in TRACEFS)
 
 
 def _missed(fd: int) -> int:

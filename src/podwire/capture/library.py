@@ -47,6 +47,8 @@ ffi.cdef(
     void bpf_program__unload(struct bpf_program *);
     const struct bpf_insn *bpf_program__insns(const struct bpf_program *);
     struct bpf_link *bpf_program__attach(const struct bpf_program *);
+    struct bpf_link *bpf_program__attach_tracepoint(const struct bpf_program *,
+                                                    const char *group, const char *name);
     struct bpf_link *bpf_program__attach_raw_tracepoint(const struct bpf_program *,
                                                         const char *name);
     struct bpf_link *bpf_program__attach_iter(const struct bpf_program *, const void *opts);

@@ -15,7 +15,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from podwire.capture.births import Births
-from podwire.capture.hooks import HOOKS, OBJECT, VMLINUX, Hook, Standing, map_bytes, stand
+from podwire.capture.hooks import (
+    HOOKS,
+    NO_TRACEFS,
+    OBJECT,
+    VMLINUX,
+    Hook,
+    Standing,
+    has_tracefs,
+    map_bytes,
+    stand,
+)
 from podwire.capture.library import Unavailable, library, origin
 from podwire.capture.tls.attach import try_probes
 from podwire.capture.tls.link import Rung
@@ -163,6 +173,8 @@ def _limits(system: System) -> Iterator[Finding]:
     memlock, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     said = "unlimited" if memlock == resource.RLIM_INFINITY else f"{memlock} bytes"
     yield _finding("memlock", "maps, on kernels before 5.11", said, ok=True)
+    what_for = "hooks that the kernel refuses on every other rung"
+    yield _finding("tracefs", what_for, "mounted" if has_tracefs() else NO_TRACEFS, ok=True)
     cpus = system.possible_cpus.read_text().strip()
     yield _finding("CPUs", "counters of each", cpus, ok=True)
     yield _cgroup(system)
