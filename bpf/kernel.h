@@ -131,17 +131,8 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 /* Set before the programs are loaded: the verifier drops what they switch off. */
 #define knob const volatile
 
-/* What several CPUs do to one value at once, each knowing what it was before. */
-#ifndef ELDER
-#define add(target, value) __sync_fetch_and_add(&(target), (value))
-#define add_fetching(target, value) add(target, value)
-#define exchange(target, value) __sync_lock_test_and_set(&(target), value)
-#define claim(target, value) __sync_val_compare_and_swap(&(target), 0, value)
-#define hold() 1
-#define let_go()
-#else
-/* In words: compilers that know the atomics of 5.12 write nothing else. */
-#define add(target, value)                                                                         \
+/* For every kernel: compilers that know the atomics of 5.12 write nothing else by themselves. */
+#define add_in_words(target, value)                                                                \
 	({                                                                                         \
 		if (sizeof(target) == 8)                                                           \
 			__asm__ volatile("lock *(u64 *)(%0 + 0) += %1"                             \
@@ -154,6 +145,17 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 					 : "r"(&(target)), "w"((u32)(value))                       \
 					 : "memory");                                              \
 	})
+
+/* What several CPUs do to one value at once, each knowing what it was before. */
+#ifndef ELDER
+#define add(target, value) __sync_fetch_and_add(&(target), (value))
+#define add_fetching(target, value) add(target, value)
+#define exchange(target, value) __sync_lock_test_and_set(&(target), value)
+#define claim(target, value) __sync_val_compare_and_swap(&(target), 0, value)
+#define hold() 1
+#define let_go()
+#else
+#define add(target, value) add_in_words(target, value)
 /* These are one step among several CPUs only while what is behind hold() is done. */
 #define add_fetching(target, value)                                                                \
 	({                                                                                         \

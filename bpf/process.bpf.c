@@ -33,7 +33,7 @@ inline_always void tell(u32 pid)
 		return;
 	count = bpf_map_lookup_elem(&missed, &key);
 	if (count)
-		add(*count, 1);
+		add_in_words(*count, 1);
 }
 
 SEC("raw_tp/sched_process_exec")
