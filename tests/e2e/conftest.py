@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e import images, installed, node
+from e2e import images, installed, node, shop
 from e2e.apart import GROUP, PLACE
 from e2e.installed import Podwire
 from e2e.node import Cluster
+from e2e.shop import Shop
 
 IS_APART = f"/{GROUP}/" in Path("/proc/self/cgroup").read_text()
 collect_ignore_glob = [] if IS_APART else ["test_*.py"]
@@ -38,3 +39,9 @@ def cluster() -> Iterator[Cluster]:
 def podwire(cluster: Cluster) -> Podwire:
     """Installed from its own chart."""
     return installed.install(cluster)
+
+
+@pytest.fixture(scope="session")
+def opened(podwire: Podwire) -> Shop:
+    """What there is to measure."""
+    return shop.open_shop(podwire.cluster)

@@ -7,6 +7,7 @@ In: a cluster that has our image.  Out: `Podwire`, whose pods are ready.
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from kube.manifests import CHART
 from kube.server import Object, namespace, wait_until
 
 HOME = "podwire"
+STATUS = "process_relation_http1_response_status_cpm"
 VALUES = (
     "image.repository=localhost/podwire",
     "image.tag=e2e",
@@ -40,6 +42,19 @@ class Podwire:
         done = subprocess.run((*command, *told), check=False, capture_output=True, text=True)
         rows: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
         return rows
+
+    def responses(self, service: str, pod: str, client: str) -> Counter[str]:
+        """By status, from a pod's nginx to a client, summed over the minutes."""
+        edge = ("--source", client, "--target", "nginx")
+        found: Counter[str] = Counter()
+        for row in self.tell("metrics", STATUS, "--service", service, "--instance", pod, *edge):
+            (status,) = row["labels"]
+            found[status.removeprefix("code=")] += int(row["value"])
+        return found
+
+    def edges(self, service: str, pod: str) -> list[dict[str, Any]]:
+        """The topology of a pod."""
+        return self.tell("topology", "--service", service, "--instance", pod)
 
     def agent(self) -> Object:
         """The agent's pod."""

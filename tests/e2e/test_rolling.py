@@ -15,9 +15,6 @@ from e2e.shop import HOME, Shop
 from kube.server import wait_until
 
 SERVICE = f"web.{HOME}"
-STATUS = "process_relation_http1_response_status_cpm"
-ENOUGH = 30
-"""Requests that each pod must have answered."""
 
 
 @dataclass(frozen=True)
@@ -35,57 +32,28 @@ class Rolled:
 
 
 @pytest.fixture(scope="module")
-def rolled(podwire: Podwire) -> Rolled:
+def rolled(podwire: Podwire, opened: Shop) -> Rolled:
     """The client is there from the task's beginning to the end of the update."""
-    opened = shop.open_shop(podwire.cluster)
     old = opened.pods("web")
     asked = ("task", "create", "--service", SERVICE)
     wait_until(lambda: bool(podwire.tell(*asked)), "the service is known and has a task", 60)
     wait_until(lambda: podwire.status().get("process_watched") == 4, "both pods are measured", 60)
-    client = visit(opened, old)
+    client = opened.visit("client", old)
     opened.roll()
     new = opened.pods("web")
-    wait_busy(new)
+    shop.wait_busy(new)
     opened.scale("client", 0)
     return Rolled(opened, old, new, client)
-
-
-def visit(opened: Shop, pods: list[str]) -> str:
-    """Send a client; its name once every pod has answered it."""
-    opened.scale("client", 1)
-    (client,) = opened.pods("client")
-    wait_busy(pods)
-    return client
-
-
-def wait_busy(pods: list[str]) -> None:
-    before = shop.books()
-    wait_until(
-        lambda: all((shop.books()[pod] - before[pod]).total() >= ENOUGH for pod in pods),
-        f"{ENOUGH} requests to each of {pods}",
-        60,
-    )
-
-
-def measured(podwire: Podwire, pod: str, client: str) -> Counter[str]:
-    """Responses by status from a pod's nginx to a client, summed over the minutes."""
-    edge = ("--source", f"{client}.{HOME}", "--target", "nginx")
-    found: Counter[str] = Counter()
-    for row in podwire.tell("metrics", STATUS, "--service", SERVICE, "--instance", pod, *edge):
-        (status,) = row["labels"]
-        found[status.removeprefix("code=")] += int(row["value"])
-    return found
 
 
 def test_every_pod_old_and_new_is_in_the_topology(podwire: Podwire, rolled: Rolled) -> None:
     """Under its own name; nginx by its program's name, the client by its pod's."""
     assert 4 == len(set(rolled.pods))
-    edge = {"source": f"{rolled.client}.{HOME}", "target": "nginx"}
+    edge = {"source": rolled.client, "target": "nginx"}
     expected = [{**edge, "protocol": ["http"], "seen_by": ["server"]}]
 
     for pod in rolled.pods:
-        told = ("topology", "--service", SERVICE, "--instance", pod)
-        assert expected == podwire.tell(*told), pod
+        assert expected == podwire.edges(SERVICE, pod), pod
 
 
 def test_counts_are_those_of_nginx_s_own_log(podwire: Podwire, rolled: Rolled) -> None:
@@ -94,7 +62,7 @@ def test_counts_are_those_of_nginx_s_own_log(podwire: Podwire, rolled: Rolled) -
     truth = {pod: books[pod] for pod in rolled.pods}
 
     def found() -> dict[str, Counter[str]]:
-        return {pod: measured(podwire, pod, rolled.client) for pod in rolled.pods}
+        return {pod: podwire.responses(SERVICE, pod, rolled.client) for pod in rolled.pods}
 
     wait_until(lambda: found() == truth, f"counts are those of {truth}", 20)
     assert all({"200", "404"} == set(statuses) for statuses in truth.values())
@@ -107,8 +75,8 @@ def test_a_container_that_is_restarted_goes_on_being_measured(
     pod = rolled.new[0]
     rolled.shop.restart(pod)
     before = shop.books()[pod]
-    client = visit(rolled.shop, [pod])
+    client = rolled.shop.visit("client", [pod])
     rolled.shop.scale("client", 0)
     truth = shop.books()[pod] - before
 
-    wait_until(lambda: measured(podwire, pod, client) == truth, f"counts are {truth}", 20)
+    wait_until(lambda: podwire.responses(SERVICE, pod, client) == truth, f"counts are {truth}", 20)
