@@ -85,8 +85,8 @@ WORDS: Mapping[Reason, Words] = {
     ),
     Reason.SILENT: Words(
         "the library is read, and no plaintext could be tied to these connections: they were idle, "
-        "or their program hands TLS through memory (Node.js, asyncio) and not to sockets",
-        "nothing, if they were idle; `lost_tls_unplaced_total` of the agent counts calls of others",
+        "or which socket a call used could not be proven",
+        "nothing, if they were idle; `lost_tls_unplaced_total` of the agent counts unproven calls",
     ),
 }
 """Every reason there is."""
