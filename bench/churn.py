@@ -125,7 +125,8 @@ def main() -> None:
     processes = max(10, round(PROCESSES * seconds / SECONDS))
     with echo() as (_, port):
         service, visitors = re.escape(built("echo")), re.escape(built("load"))
-        watched = (rf"^{service} {port}$", rf"^{visitors} \S+ {port} ", r"-m bench\.churn")
+        parent = r"^\S+ -m bench\.churn( --seconds \S+)?$"
+        watched = (rf"^{service} {port}$", rf"^{visitors} \S+ {port} ", parent)
         with watching("|".join(watched)) as here:
             found = churn(here, port, seconds, processes)
     print(f"Measured on {machine()}.\n")

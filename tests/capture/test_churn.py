@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from bench.account import entries_of
 
 from capture.test_calls import BODY, HEAD, REQUEST, receive
 from capture.test_drain import watching
 from podwire.capture import Kernel, slots
+from podwire.capture.table import Table
 
 GRACE_S = 0.05
 VISIT = f"""
@@ -64,3 +66,23 @@ def test_nothing_is_left_of_processes_that_ended(monkeypatch: pytest.MonkeyPatch
         assert {} == kernel.losses()
 
     assert 24 == requests
+
+
+@pytest.mark.root
+def test_a_share_that_comes_back_after_its_process_leaves_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flow that begins once its process has ended takes a share (played); nobody ends it."""
+    monkeypatch.setattr(slots, "GRACE_S", GRACE_S)
+    with watching(flow_slots=16) as kernel, socket.create_server(("127.0.0.1", 0)) as listener:
+        assert kernel._program
+        shares = Table(kernel._program.fd("shares"), np.dtype("<u4"), np.dtype("<u8"))
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        shares.put(np.array([ended.pid], np.uint32), np.ones(1, np.uint64))
+
+        visited(listener)
+
+        left = settled(kernel, lambda: ended.pid in shares.read()[0].tolist(), 0)
+        assert not left
+        assert os.getpid() in shares.read()[0].tolist()
