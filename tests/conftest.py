@@ -6,10 +6,16 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # children of tests exec
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from kube import build
 from kube.server import Server, running
+
+hypothesis.settings.register_profile(
+    "no clock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no clock")  # no property here promises how long it takes
 
 BUILD_TIMEOUT_S = 1800
 """A machine that has not built the API server yet needs minutes, once."""

@@ -174,7 +174,6 @@ def test_endless_variety_of_labels_stays_bounded() -> None:
     assert analyzer.losses["labels_evicted"] > 500
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(1, 10**6), st.integers(1, 10**12)), min_size=1
@@ -296,7 +295,7 @@ def merged_all(analyses: Iterable[Analysis]) -> dict[object, Partial]:
     return found
 
 
-@settings(deadline=None, max_examples=40)  # each example plans every rule twice
+@settings(max_examples=40)  # each example plans every rule twice
 @given(
     st.lists(
         st.tuples(
@@ -339,7 +338,6 @@ def test_what_is_alive_gets_room_and_what_churns_does_not(live: int, evicted: in
     assert evicted == table.evicted
 
 
-@settings(deadline=None)
 @given(st.lists(meters, max_size=8), st.integers(-(2**63), 2**63 - 1))
 def test_no_report_raises(found: list[Meter], timestamp_ms: int) -> None:
     """Whatever a report holds, it is analysed, and every number fits storage."""

@@ -60,7 +60,7 @@ statements = (
 bodies = st.lists(statements, max_size=4).map(tuple)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(bodies, labels)
 def test_a_closure_that_passes_its_check_runs_or_fails_with_a_place(
     body: tuple[syntax.Statement, ...], found: tuple[tuple[str, str], ...]
@@ -89,7 +89,6 @@ HEAD = "metricPrefix: p\nexpSuffix: endpoint(['a'], ['b'], Layer.MESH)\n"
 OPERATORS = ("m {}", "m {} + n", "n / m {}", "2 / m {}", "m {} * (time() - 1)", "-m {}")
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(OPERATORS),
     st.lists(st.sampled_from(CALLS), max_size=4),

@@ -11,7 +11,7 @@ from typing import Any
 
 import hatch_build
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podwire.mal.batch import Reader, Reading, Window
@@ -59,7 +59,6 @@ def both(messages: Sequence[bytes]) -> list[dict[str, Any]]:
     return answers
 
 
-@settings(deadline=None)
 @given(st.lists(collections(), max_size=4))
 @example([b"\x0a\x00"])
 def test_every_encoding_is_read_as_protobuf_reads_it(messages: list[bytes]) -> None:

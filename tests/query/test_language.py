@@ -63,14 +63,12 @@ def around(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 EXPRESSIONS = st.recursive(LEAVES, around, max_leaves=12)
 
 
-@settings(deadline=None)
 @given(EXPRESSIONS)
 def test_what_is_printed_reads_as_the_same_tree(node: Node) -> None:
     """For every construct inside every other."""
     assert node == parse(text_of(node))
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.text(max_size=60), st.text("avgmaxtop_n(){}='\"<>!&|+-*/%,. 019\n", max_size=80))
 )
@@ -103,7 +101,7 @@ def results(draw: st.DrawFn, points: int, kind: Kind) -> Result:
     return Result(kind, rows, is_labelled=is_labelled)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), EXPRESSIONS)
 def test_any_tree_over_any_numbers_comes_to_a_result(data: Any, node: Node) -> None:
     """Infinities, no numbers and no rows included; every value has a text."""
@@ -132,7 +130,6 @@ def test_any_tree_over_any_numbers_comes_to_a_result(data: Any, node: Node) -> N
     )
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_is_never_further_from_its_text_than_half_a_thousandth(value: float) -> None:
     """And it has no exponent and no more than three decimals."""

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from .asking import Asking
@@ -130,7 +130,6 @@ async def test_introspection_is_answered(ask: Asking) -> None:
     assert "execExpression" in found.query_type.fields
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text('{}()[]:$!.@"#a1 \n', max_size=80)))
 async def test_any_text_is_answered(text: str) -> None:
     """By data or by a message, never by a failure."""

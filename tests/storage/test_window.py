@@ -10,7 +10,7 @@ from functools import reduce
 
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podwire.model.metric import MERGES, Function, Merge, Partial, Side, merged
@@ -78,7 +78,6 @@ def found(taken: Taken) -> dict[Key, Partial]:
     return values
 
 
-@settings(deadline=None)
 @given(st.lists(partials(), max_size=12), st.data())
 def test_order_and_grouping_do_not_matter(pieces: list[Partial], data: st.DataObject) -> None:
     """One window or several put together, in any order: what comes out is what was put in."""
