@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import Collection as Pids
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from podwire.agent.agent import Agent
 from podwire.agent.sample.sampler import Sample
 from podwire.agent.settings import AgentSettings
@@ -86,10 +88,10 @@ class Kernel:
 
 
 class Backend:
-    """An uplink that hands out what the test puts in, and can go away."""
+    """An uplink that hands out what the test puts in, and can go away or be stuck."""
 
     def __init__(self) -> None:
-        self.is_away = False
+        self.is_away = self.is_stuck = False
         self.orders: list[Order] = []
         self.calls: list[str] = []
         self.got: list[Collection] = []
@@ -113,6 +115,7 @@ class Backend:
 
     async def send(self, collections: Sequence[Collection]) -> None:
         self._call("send")
+        await asyncio.sleep(3600 if self.is_stuck else 0)
         self.got += collections
 
     async def send_samples(self, samples: Sequence[Sample]) -> None:
@@ -245,6 +248,22 @@ async def test_reports_wait_while_the_backend_is_away() -> None:
         statistics = stage.agent.statistics()
         assert statistics["flow_total"] == len(stage.backend.got)
         assert 7 == statistics["lost_flows_full_total"]
+
+
+async def test_what_finds_no_time_at_the_end_is_told_by_number(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend that is slow to take the last window is not one that is away."""
+    monkeypatch.setattr("podwire.agent.agent.LAST_S", 0.05)
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.backend.is_stuck = True
+
+    (said,) = (each.getMessage() for each in caplog.records if each.levelname == "WARNING")
+    waiting = stage.agent.statistics()["collection_waiting"]
+    assert waiting > 0
+    assert said.startswith(f"{waiting} reports were not sent before the end")
 
 
 async def test_listeners_without_room_are_reported() -> None:

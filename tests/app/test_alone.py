@@ -19,9 +19,10 @@ NOBODY = {"service": "nobody", "command_line": "^no such program$"}
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """An agent that has begun to write its totals; nobody listens where it reports."""
+    """An agent that has begun to write its totals; more than its limit, and nobody listens."""
     config, status = tmp_path / "podwire.json", tmp_path / "status.json"
-    config.write_text(json.dumps({"agent": {"hosts": [NOBODY], "backend": "127.0.0.1:9"}}))
+    settings = {"hosts": [NOBODY], "backend": "127.0.0.1:9", "memory_limit_mb": 1}
+    config.write_text(json.dumps({"agent": settings}))
     command = [sys.executable, "-m", "podwire.cli", "agent"]
     process = subprocess.Popen([*command, "--config", str(config), "--status", str(status)])
     try:
@@ -47,3 +48,13 @@ def test_memory_is_given_back_as_the_environment_says(agent: "subprocess.Popen[b
     told = Path(f"/proc/{agent.pid}/environ").read_text().split("\0")
 
     assert {f"{name}={value}" for name, value in ENVIRONMENT.items()} <= set(told)
+
+
+def test_its_own_memory_is_looked_at(agent: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+    """What it takes by the kernel's account is over this limit: it sheds, and counts that."""
+
+    def pauses() -> int:
+        return int(json.loads((tmp_path / "status.json").read_text())["sampling_paused_total"])
+
+    wait("a pause of sampling", pauses)
+    assert 1 == pauses()

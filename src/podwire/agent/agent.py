@@ -27,6 +27,9 @@ from podwire.model.task import NetworkTask
 
 log = logging.getLogger(__name__)
 
+LAST_S = 2.0
+"""For what the last window gave: whoever stops an agent waits for it."""
+
 
 class Scanner(Protocol):
     """Finds the processes of this host; `discovery.Host` and `discovery.Cluster` are two."""
@@ -82,7 +85,7 @@ class Agent:
         finally:
             self._collect()
             self._source.close()
-            await self._try(lambda: asyncio.wait_for(self._deliver(), 2))
+            await self._say_last()
 
     async def _every(self, interval_s: float, step: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
@@ -105,6 +108,15 @@ class Agent:
             if self._is_connected:
                 log.warning("the backend is away, trying again: %s", error)
             self._is_connected = False
+
+    async def _say_last(self) -> None:
+        """Send what waits; what finds no time or no backend any more is lost, and said so."""
+        try:
+            await asyncio.wait_for(self._deliver(), LAST_S)
+        except (Unreachable, TimeoutError) as error:
+            unsent = len(self._outbox) + len(self._samples)
+            why = str(error) or f"not done after {LAST_S:.0f} s"
+            log.warning("%d reports were not sent before the end: %s", unsent, why)
 
     async def _look(self) -> None:
         processes = await asyncio.to_thread(self._scanner.scan)
