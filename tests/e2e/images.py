@@ -214,11 +214,13 @@ def _mount(mounts: contextlib.ExitStack, at: Path, *what: str) -> None:
 
 @contextlib.contextmanager
 def _making(kept: Path, what: str) -> Iterator[Path]:
-    """A folder to make `layer.tar` in, which is then kept."""
+    """A folder to make `layer.tar` in, which is then kept instead of what it was before."""
     print(f"  IMAGE {what} (some minutes, once)", file=sys.stderr, flush=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         yield Path(name)
+        for old in CACHE.glob(f"{kept.name.rpartition('-')[0]}-*.tar"):
+            old.unlink()
         (Path(name) / "layer.tar").replace(kept)
 
 

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -153,15 +152,18 @@ def running(archive: Path) -> Iterator[Cluster]:
     server.folder.mkdir()
     cluster = Cluster(server)
     stop = threading.Event()
+    names = threading.Thread(target=_name_services, args=(server, stop))
     try:
         server.start()
         _containerd(cluster, archive)
         _kubernetes(cluster)
-        threading.Thread(target=_name_services, args=(server, stop), daemon=True).start()
+        names.start()
         wait_until(lambda: any(map(is_ready, server.all_of("Node"))), "the node is ready", 60)
         yield cluster
     finally:
         stop.set()
+        if names.is_alive():
+            names.join()
         for program in reversed(cluster.programs):
             program.kill()
             program.wait()
@@ -226,6 +228,3 @@ def _name_services(server: Server, stop: threading.Event) -> None:
                 file.write_text(f"{at} {name}\n")
     program.kill()
     program.wait()
-
-
-Document = dict[str, Any]

@@ -20,7 +20,7 @@ ip link add pw-mess type bridge
 nft add table ip pw-mess
 mount -t tmpfs mess {apart.PLACE}
 touch {apart.PLACE}/file /var/lib/mess
-mkdir -p /sys/fs/cgroup/*/{apart.GROUP}/kubepods/pod
+for group in /sys/fs/cgroup/*/{apart.GROUP}; do mkdir -p $group/kubepods/pod; done
 echo 13 >/proc/sys/kernel/panic
 setsid sleep 600 &
 echo $! >{apart.PLACE}/../podwire-mess.pid
