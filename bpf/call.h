@@ -111,6 +111,13 @@ inline_always struct call *call_of(struct task_struct *task)
 	bpf_map_update_elem(&calls, &thread, &none, MAP_NOEXIST);
 	return bpf_map_lookup_elem(&calls, &thread);
 }
+
+inline_always struct call *call_known_of(struct task_struct *task)
+{
+	u64 thread = (u64)OF(task, tgid) << 32 | (u32)OF(task, pid);
+
+	return bpf_map_lookup_elem(&calls, &thread);
+}
 #else
 struct {
 	__uint(type, MAP_TASK_STORAGE);
@@ -122,6 +129,11 @@ struct {
 inline_always struct call *call_of(struct task_struct *task)
 {
 	return bpf_task_storage_get(&calls, task, 0, STORAGE_CREATE);
+}
+
+inline_always struct call *call_known_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&calls, task, 0, 0);
 }
 #endif
 
@@ -220,7 +232,7 @@ inline_always int is_compat(struct task_struct *task)
 	return OF(task, thread_info.status) & TS_COMPAT;
 }
 
-/* Bytes that a 32-bit call moves are counted when its socket ends, by sequence numbers. */
+/* Bytes that a 32-bit call moves are counted by sequence numbers, at a drain after. */
 inline_always void count_compat(struct task_struct *task, struct pt_regs *regs, u64 number)
 {
 	u8 form = kinds[number] & FORM_MASK;

@@ -88,7 +88,9 @@ struct connection {
 	u32 segments[2]; /* with data, after the last call each way */
 	u32 last[2];	 /* where it stood when the socket closed */
 	u32 last_received;
-	u32 unused;
+	u32 calling;	 /* by direction: a call was in it when that was last looked at */
+	u32 crossed[2];	 /* bytes, by sequence numbers, when that was last looked at */
+	u64 uncalled[2]; /* counted of those that no call moved */
 	struct facts facts; /* counted so far */
 	u32 pushed;
 	u32 popped;

@@ -4,6 +4,8 @@
 
 #include "message.h"
 
+#define SOCK_DONE 1 /* a bit of sk_flags: the peer's FIN is queued */
+
 enum { CHRONO_BUSY = 1, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED };
 
 /* Bit fields move and change their width between kernels. */
@@ -132,24 +134,98 @@ apart int forget_facts(u64 sk, struct connection *connection)
 	return 0;
 }
 
-/* Bytes that crossed, and of them those that no call of ours moved. */
+/*
+ * Bytes each way by the socket's own sequence numbers. A FIN takes a number too: ours was queued
+ * when the state said so, the peer's was read when nothing is left.
+ */
+inline_always void read_crossed(u64 sk, const struct connection *connection, u32 *crossed)
+{
+	u32 written = FIELD(struct tcp_sock, sk, write_seq);
+	u32 copied = FIELD(struct tcp_sock, sk, copied_seq);
+	u32 received = FIELD(struct tcp_sock, sk, rcv_nxt);
+	u32 known = (u32)connection->called[EGRESS] + (u32)connection->uncalled[EGRESS];
+
+	if (is_started_anew(sk, connection)) {
+		written = connection->last[EGRESS];
+		copied = connection->last[INGRESS];
+		received = connection->last_received;
+	}
+	crossed[EGRESS] = written - connection->sequence[EGRESS] - connection->is_ended;
+	if (!connection->is_ended && crossed[EGRESS] - known == 1)
+		crossed[EGRESS] -= 1; /* nobody told us of its state */
+	crossed[INGRESS] = copied - connection->sequence[INGRESS];
+	if (FIELD(struct sock, sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && copied == received)
+		crossed[INGRESS] -= 1;
+}
+
+/* Of so many bytes that crossed, those that no call moved and that are not counted yet. */
+inline_always s32 uncalled_of(const struct connection *connection, u8 direction, u32 crossed)
+{
+	return crossed - (u32)connection->called[direction & 1] -
+	       (u32)connection->uncalled[direction & 1];
+}
+
+inline_always void add_uncalled(struct connection *connection, struct flow *flow, u8 direction,
+				u32 bytes)
+{
+	connection->uncalled[direction & 1] += bytes;
+	if (!flow)
+		return;
+	if (direction == EGRESS)
+		add(flow->uncalled_written, bytes);
+	else
+		add(flow->uncalled_read, bytes);
+}
+
+/*
+ * What had crossed when we last looked, and no call has told of until now, none will tell of: but
+ * for a call that is underway all the while.
+ */
+inline_always void look_uncalled(struct connection *connection, u8 direction)
+{
+	s32 bytes = uncalled_of(connection, direction, connection->crossed[direction & 1]);
+
+	if (bytes <= 0 || connection->calling >> direction & 1)
+		return;
+	if (!connection->is_classified) {
+		connection->is_from_middle = 1;
+		set_states(connection, MESSAGE_LOST);
+		settle(connection);
+	}
+	add_uncalled(connection, flow_of(connection, &connection->key), direction, bytes);
+}
+
+/* Bytes that an open socket moved without calls; whether some are left to be told of. */
+apart int look_crossed(u64 sk, struct connection *connection, u64 is_checked)
+{
+	u32 crossed[2];
+
+	if (!connection || !connection->is_sequenced || connection->is_closed)
+		return 0;
+	if (is_checked) {
+		look_uncalled(connection, EGRESS);
+		look_uncalled(connection, INGRESS);
+	}
+	read_crossed(sk, connection, crossed);
+	connection->crossed[EGRESS] = crossed[EGRESS];
+	connection->crossed[INGRESS] = crossed[INGRESS];
+	connection->calling = 0;
+	return uncalled_of(connection, EGRESS, crossed[EGRESS]) > 0 ||
+	       uncalled_of(connection, INGRESS, crossed[INGRESS]) > 0;
+}
+
+/* At a socket's end: all that crossed it, and of that what no call of ours moved. */
 inline_always void count_uncalled(struct connection *connection, struct flow *flow, u8 direction,
 				  u32 crossed)
 {
 	u64 called = connection->called[direction & 1];
-	s32 uncalled = crossed - (u32)called;
+	s32 rest = uncalled_of(connection, direction, crossed);
 
 	tally(TALLY_BYTES_CALLED, called);
-	tally(TALLY_BYTES_CROSSED, called + uncalled);
-	if (uncalled <= 0)
-		return;
-	tally(TALLY_BYTES_UNCALLED, uncalled);
-	if (!flow)
-		return;
-	if (direction == EGRESS)
-		add(flow->uncalled_written, uncalled);
-	else
-		add(flow->uncalled_read, uncalled);
+	tally(TALLY_BYTES_CROSSED, called + connection->uncalled[direction & 1] + rest);
+	if (rest > 0)
+		add_uncalled(connection, flow, direction, rest);
+	tally(TALLY_BYTES_UNCALLED, connection->uncalled[direction & 1]);
 }
 
 #endif

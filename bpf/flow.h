@@ -113,6 +113,9 @@ struct usage {
 	u64 flows; /* slots that were ever used */
 	u64 ticks; /* of the kernel's clock, at the last gathering */
 	u64 ns;
+	u64 has_unexplained; /* then: some bytes had crossed and no call had told of them yet */
+	u64 is_unexplained;  /* so far */
+	u64 is_checked;	     /* whose calls are underway was looked at since */
 };
 
 struct {

@@ -2,8 +2,6 @@
 #ifndef PODWIRE_STATE_H
 #define PODWIRE_STATE_H
 
-#define SOCK_DONE 1 /* a bit of sk_flags: the peer's FIN is queued */
-
 inline_always void end_stream(u64 sk, struct connection *connection, struct work *work,
 			      u64 start_ns, u8 direction)
 {
@@ -160,31 +158,15 @@ inline_always void destroy_listener(u64 sk)
 	bpf_map_delete_elem(&listeners, &sk);
 }
 
-/*
- * What crossed by the socket's own sequence numbers, against what our calls moved. A FIN takes a
- * number too: ours was queued when the state said so, the peer's was read when nothing is left.
- */
+/* What crossed by the socket's own sequence numbers, against what our calls moved. */
 inline_always void check_bytes(u64 sk, struct connection *connection)
 {
-	u32 written = FIELD(struct tcp_sock, sk, write_seq);
-	u32 copied = FIELD(struct tcp_sock, sk, copied_seq);
-	u32 received = FIELD(struct tcp_sock, sk, rcv_nxt), read;
 	struct flow *flow = flow_of(connection, &connection->key);
+	u32 crossed[2];
 
-	if (is_started_anew(sk, connection)) {
-		written = connection->last[EGRESS];
-		copied = connection->last[INGRESS];
-		received = connection->last_received;
-	}
-	written -= connection->sequence[EGRESS];
-	read = copied - connection->sequence[INGRESS];
-	if (FIELD(struct sock, sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && copied == received)
-		read -= 1;
-	written -= connection->is_ended;
-	if (!connection->is_ended && written - (u32)connection->called[EGRESS] == 1)
-		written -= 1; /* nobody told us of its state */
-	count_uncalled(connection, flow, EGRESS, written);
-	count_uncalled(connection, flow, INGRESS, read);
+	read_crossed(sk, connection, crossed);
+	count_uncalled(connection, flow, EGRESS, crossed[EGRESS]);
+	count_uncalled(connection, flow, INGRESS, crossed[INGRESS]);
 }
 
 /* The last look at a socket. */

@@ -54,6 +54,44 @@ int survey(struct bpf_iter__task_file *context)
 	return 0;
 }
 
+/* Which connections a call is in: its bytes may have crossed already, and it tells of them later. */
+SEC("iter/task")
+int underway(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	struct connection *connection;
+	struct usage *usage;
+	struct call *call;
+	u32 zero = 0;
+	u64 sk;
+
+	if (!task) {
+		usage = bpf_map_lookup_elem(&usages, &zero);
+		if (usage)
+			usage->is_checked = 1;
+		return 0;
+	}
+	if (!is_watched(task->tgid))
+		return 0;
+	call = call_known_of(task);
+	if (!call || !call->is_entered || !call->sk)
+		return 0;
+	sk = call->sk;
+	connection = bpf_map_lookup_elem(&connections, &sk);
+	if (connection)
+		connection->calling |= call->kind & IS_READ ? 1 << INGRESS : 1 << EGRESS;
+	return 0;
+}
+
+inline_always void end_gathering(struct usage *usage)
+{
+	usage->ticks = bpf_jiffies64();
+	usage->ns = bpf_ktime_get_ns();
+	usage->has_unexplained = usage->is_unexplained;
+	usage->is_unexplained = 0;
+	usage->is_checked = 0;
+}
+
 /* How every open connection stands, by its socket; once a drain. */
 SEC("iter/bpf_map_elem")
 int gather(struct bpf_iter__bpf_map_elem *context)
@@ -63,17 +101,20 @@ int gather(struct bpf_iter__bpf_map_elem *context)
 	struct usage *usage;
 	u32 zero = 0;
 
+	usage = bpf_map_lookup_elem(&usages, &zero);
+	if (!usage)
+		return 0;
 	if (!address) {
-		usage = bpf_map_lookup_elem(&usages, &zero);
-		if (!usage)
-			return 0;
-		usage->ticks = bpf_jiffies64();
-		usage->ns = bpf_ktime_get_ns();
+		end_gathering(usage);
 		return 0;
 	}
 	sk = *address;
 	connection = bpf_map_lookup_elem(&connections, &sk);
-	if (connection && connection->is_classified)
+	if (!connection)
+		return 0;
+	if (look_crossed(sk, connection, usage->is_checked))
+		usage->is_unexplained = 1;
+	if (connection->is_classified)
 		count_facts(sk, connection);
 	return 0;
 }

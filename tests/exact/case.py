@@ -93,20 +93,20 @@ class Case:
             found = list(self.run(stage))
         if stage.has_drained:
             found.append(Finding("losses by name", stage.known_losses, sum(stage.losses.values())))
-            found += laws(stage.tallies)
+            found += laws(stage.tallies, stage.uncalled)
         return [Row(self.name, each, figures.get(each.quantity, "")) for each in found]
 
 
 ENDS = ("answered", "unanswered", "unfinished", "forgotten", "underway")
 
 
-def laws(tallies: Mapping[str, int]) -> Iterator[Finding]:
+def laws(tallies: Mapping[str, int], uncalled: int) -> Iterator[Finding]:
     """What went in is what came out, by name; bytes by sequence numbers against those by calls."""
     ended = sum(tallies[f"requests_{each}"] for each in ENDS)
     yield Finding("law: requests begun, accounted for", tallies["requests_begun"], ended)
     called = tallies["bytes_called"] + tallies["bytes_uncalled"]
     yield Finding("law: bytes crossed, accounted for", tallies["bytes_crossed"], called)
-    yield Finding("bytes without a call", 0, tallies["bytes_uncalled"])
+    yield Finding("bytes without a call", uncalled, tallies["bytes_uncalled"])
 
 
 CASES: dict[str, Case] = {}
@@ -143,6 +143,9 @@ class Stage:
         """What this traffic cannot but lose, by its name."""
 
         self.has_drained = False
+        self.uncalled = 0
+        """Bytes that the case moves without calls."""
+
         self.drain_s = DRAIN_S
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from exact import ask, hold, move, serve, strange
+from exact import ask, hold, move, ring, serve, strange
 from exact.line import Book
 
 SCENES: dict[str, Callable[..., None]] = {
@@ -16,7 +16,7 @@ SCENES: dict[str, Callable[..., None]] = {
     for function in (
         *(ask.gets, ask.pieces, ask.pipelined, ask.expecting, ask.chunked, ask.gathered),
         *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
-        ask.reset_idle,
+        *(ask.reset_idle, ring.ringing),
         *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
         *(hold.holding, hold.pushing, hold.swallowing),
         *(move.move, serve.serve, strange.blocked, strange.forking, strange.passing),

@@ -1,12 +1,14 @@
 """Sockets used in every way."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
 from exact.ends import at_client, at_nginx, by_book, serve, served, settle, talk, visit, wish
+from exact.house import wait
 from exact.ordinary import both_ends
+from exact.process import Process
 from podwire.model.flow import Role
 
 
@@ -54,6 +56,48 @@ def refused(stage: Stage) -> Iterator[Finding]:
     assert books["failed_ECONNREFUSED"] == failed == 10
     yield Finding("failed connects at the client", {errno.ECONNREFUSED: failed}, seen.failures)
     yield Finding("opened at the client", 0, seen.sum("connect"))
+
+
+@case("5 exchanges by io_uring between two by calls")
+def ring(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    server = serve(stage, home)
+    client = stage.player(
+        away, "ringing", address=home.address, port=PORT, target="/200/850", times=5
+    )
+    stage.watch(server, client)
+    client.ready()
+    early = still(stage, lambda: uncalled(stage, client))
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    moved = books["ring_read"], books["ring_written"]
+    stage.uncalled = sum(moved)
+    yield Finding("bytes without a call while it is open", moved, early)
+    yield Finding("bytes without a call at the client", moved, uncalled(stage, client))
+    by_calls = books["read_bytes"] + moved[0], books["write_bytes"] + moved[1]
+    yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
+    counts = {**books, "read_bytes": by_calls[0], "write_bytes": by_calls[1]}
+    yield from at_client(stage, client, counts)
+
+
+def uncalled(stage: Stage, client: Process) -> tuple[int, int]:
+    """Read and written without a call, as told so far."""
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    return seen.tcp("uncalled_read"), seen.tcp("uncalled_written")
+
+
+def still(stage: Stage, what: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+    """What is told once something is, and three drains more have told nothing new."""
+    found: list[tuple[int, int]] = [what()]
+
+    def is_still() -> bool:
+        stage.drain()
+        found.append(what())
+        return any(found[-1]) and set(found[-4:]) == {found[-1]} and len(found) > 4
+
+    wait("what crossed without a call", is_still)
+    return found[-1]
 
 
 @case("each answer peeked at before it is read")

@@ -113,6 +113,7 @@ HOOKS = (
     ),
     Hook("choose", "iter/task", "children born while their parent's task begins"),
     Hook("survey", "iter/task_file", "who listens, and idle connections, since before the task"),
+    Hook("underway", "iter/task", "bytes without a call before their socket ends"),
     Hook(
         "gather",
         "iter/bpf_map_elem",

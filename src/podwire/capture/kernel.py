@@ -240,6 +240,8 @@ class _Program:
 
     def drain(self) -> list[Flow]:
         """Flows that changed since the last drain, by their increase."""
+        if self._clock()["has_unexplained"]:
+            self._programs.read("underway")
         self._programs.read("gather")
         reasons = self._reasons.take()
         tick_ns = self._tick_ns()
