@@ -32,7 +32,8 @@ def read_head(end: "SSLSocket", size: int) -> tuple[bytes, bytes]:
 
 
 def answer(end: "SSLSocket") -> None:
-    """Serve one connection until its client is done."""
+    """Serve one connection until its client is done; one that breaks off ends nobody else's."""
+    end.do_handshake()
     while True:
         head, _ = read_head(end, 65536)
         if not head:
@@ -56,7 +57,7 @@ def serve(folder: Path) -> None:
     print(listener.getsockname()[1], flush=True)
     while True:
         end, _ = listener.accept()
-        secure = context.wrap_socket(end, server_side=True)
+        secure = context.wrap_socket(end, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=answer, args=(secure,), daemon=True).start()
 
 

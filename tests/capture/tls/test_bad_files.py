@@ -1,142 +1,20 @@
-"""
-Files in a bad state, through the whole capture: read or named, and nobody else pays for it.
+"""Files in a bad state, through the whole capture: read or named, and nobody else pays for it."""
 
-Each program is a client in C that asks a server written in Python, whose library is whole. The
-client ends well only when every answer had its full length, so the truth is REQUESTS exchanges.
-"""
-
-import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
-from capture.tls.conftest import speaking
 from capture.tls.program import LIBRARIES, need, said_by
-from podwire.capture import Kernel
-from podwire.capture.balance import laws
+from capture.tls.scene import ARCHIVES, SHARED, Scene, built, copied, staged
 from podwire.capture.tls import Binary, Finder
-from podwire.capture.tls.follow import Means
-from podwire.model.flow import Flow, Role
-from podwire.model.tls import Library, Reason
+from podwire.model.tls import Reason
 
 pytestmark = pytest.mark.root
-HERE = Path(__file__).parent
-REQUESTS = 7
-SENT = len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
-RECEIVED = len("HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
-ARCHIVES = (str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a"))
-SHARED = ("-lssl", "-lcrypto")
 ENORMOUS = 40 << 30
 """Bytes that a file claims to have, nearly all of them a hole."""
-
-
-@cache
-def built(*options: str, source: str = "drive.c") -> Path:
-    """The client, built with these options."""
-    if ARCHIVES[0] in options and not Path(ARCHIVES[0]).exists():
-        pytest.skip("libssl-dev is not installed")
-    made = Path(mkdtemp(prefix="podwire-tls-")) / "drive"
-    subprocess.run([need("cc"), str(HERE / source), "-o", str(made), *options], check=True)
-    return made
-
-
-def copied(program: Path, folder: Path, name: str = "drive") -> Path:
-    return Path(shutil.copy(program, folder / name))
-
-
-def asked(clients: int) -> Mapping[str, int]:
-    """What so many clients did, by the names of `told`."""
-    requests = clients * REQUESTS
-    return {
-        "connections": clients,
-        "readable": clients,
-        "requests": requests,
-        "sent": requests * SENT,
-        "received": requests * RECEIVED,
-    }
-
-
-@dataclass(slots=True)
-class Scene:
-    """A server that can be read, some clients, and what a source says of them."""
-
-    kernel: Kernel
-    server: "subprocess.Popen[str]"
-    port: str
-    stack: ExitStack
-    clients: list["subprocess.Popen[str]"] = field(default_factory=list)
-    flows: list[Flow] = field(default_factory=list)
-
-    def start(self, program: Path, **variables: str) -> "subprocess.Popen[str]":
-        """One that waits for its beginning."""
-        client = subprocess.Popen(
-            [str(program), self.port, str(REQUESTS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=variables or None,
-        )
-        self.stack.callback(client.kill)
-        assert client.stdout
-        assert "ready\n" == client.stdout.readline()
-        self.clients.append(client)
-        return client
-
-    def watch(self) -> None:
-        """Both sides; what can be probed of them is probed when this returns."""
-        self.kernel.watch([self.server.pid, *(each.pid for each in self.clients)])
-        assert self.kernel.tls
-        self.kernel.tls.look()
-        assert self.kernel.tls.wait(30)
-
-    def play(self) -> None:
-        """All clients at once, to their good end."""
-        for each in self.clients:
-            assert each.stdin
-            print(file=each.stdin, flush=True)
-        for each in self.clients:
-            assert 0 == each.wait(30)
-        self.flows += self.kernel.drain()
-
-    def told(self, role: Role) -> Mapping[str, int]:
-        """What was counted of a side."""
-        mine = [flow for flow in self.flows if flow.key.role is role]
-        http = [flow.http for flow in mine if flow.http]
-        return {
-            "connections": sum(flow.tls.connections for flow in mine),
-            "readable": sum(flow.tls.readable for flow in mine),
-            "requests": sum(sum(each.responses.values()) for each in http),
-            "sent": sum(each.request_bytes for each in http),
-            "received": sum(each.response_bytes for each in http),
-        }
-
-    def libraries(self, client: "subprocess.Popen[str]") -> tuple[Library, ...]:
-        """What the last look before the end found in it."""
-        assert self.kernel.tls
-        return self.kernel.tls.libraries()[client.pid]
-
-    def is_exact(self) -> None:
-        """Everything of every client is read at both ends, nothing is lost, every law holds."""
-        for role in (Role.CLIENT, Role.SERVER):
-            assert asked(len(self.clients)) == self.told(role), role
-        self.is_whole()
-
-    def is_ciphertext(self) -> None:
-        """Nothing of the clients is read, all of the server is; nothing is lost."""
-        nothing = dict.fromkeys(asked(1), 0) | {"connections": len(self.clients)}
-        assert nothing == self.told(Role.CLIENT)
-        assert asked(len(self.clients)) == self.told(Role.SERVER)
-        self.is_whole()
-
-    def is_whole(self) -> None:
-        assert {} == self.kernel.losses()
-        assert all(law.holds for law in laws(self.kernel.tallies()))
 
 
 @pytest.fixture
@@ -147,13 +25,8 @@ def finder() -> Finder:
 
 @pytest.fixture
 def scene(folder: Path, finder: Finder) -> Iterator[Scene]:
-    with ExitStack() as stack:
-        server = stack.enter_context(speaking("serve", str(folder)))
-        assert server.stdout
-        port = server.stdout.readline().strip()
-        kernel = Kernel(means=Means(finder=finder))
-        stack.callback(kernel.close)
-        yield Scene(kernel, server, port, stack)
+    with staged(folder, finder) as found:
+        yield found
 
 
 def test_a_stripped_program_is_named_and_counted_as_ciphertext(
