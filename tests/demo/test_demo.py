@@ -108,7 +108,9 @@ def test_the_check_finds_our_numbers_right() -> None:
     document = json.loads(found.stdout)
     assert [] == [family for family in document["families"] if not family["ok"]]
     assert (0, True) == (found.returncode, document["ok"])
-    assert {"http", "tls"} == {edge["protocol"] for edge in document["edges"]}
+    assert {("http", False), ("https", True)} == {
+        (edge["protocol"], edge["tls"]) for edge in document["edges"]
+    }
     assert {True, False} == {edge["real_target"] for edge in document["edges"]}
 
 

@@ -89,6 +89,20 @@ async def test_a_call_keeps_every_component_of_each_side(ask: Asking) -> None:
     ] == found["calls"]
 
 
+async def test_an_edge_whose_requests_are_read_is_https(ask: Asking) -> None:
+    """What was seen before the first request is no protocol of its own."""
+    web, remote = process_id(INSTANCE, "web"), process_id(INSTANCE, "UNKNOWN_REMOTE")
+    ask.rows.seen = [Edge(web, remote, Side.CLIENT, 130), Edge(web, remote, Side.CLIENT, 129)]
+    query = """query ($id: ID!, $duration: Duration!) {
+      getProcessTopology(serviceInstanceId: $id, duration: $duration) {
+        calls { sourceComponents }
+      }
+    }"""
+
+    found = (await ask.data(query, id=INSTANCE, duration=DURATION))["getProcessTopology"]
+    assert [{"sourceComponents": ["https"]}] == found["calls"]
+
+
 CREATE = """mutation ($request: EBPFProfilingNetworkTaskRequest!) {
   createEBPFNetworkProfiling(request: $request) { status errorReason id }
 }"""

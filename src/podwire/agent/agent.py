@@ -24,6 +24,7 @@ from podwire.agent.work import Work
 from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.model.task import NetworkTask
+from podwire.model.tls import Reason
 
 log = logging.getLogger(__name__)
 
@@ -205,12 +206,21 @@ class Agent:
             if count > before.get(reason, 0)
         }
 
+    def _looked_into(self) -> int:
+        """Watched processes of which all that can be read of TLS is being read by now."""
+        libraries = self._source.libraries() if self._watched else {}
+        return sum(
+            pid in self._watched and all(each.reason is not Reason.UNSEEN for each in found)
+            for pid, found in libraries.items()
+        )
+
     def statistics(self) -> Mapping[str, int]:
         """Totals since start, by name."""
         losses = {f"lost_{reason}_total": n for reason, n in self._source.losses().items()}
         return {
             "process_known": len(self._registry.named),
             "process_watched": len(self._watched),
+            "process_looked_into": self._looked_into(),
             "task_running": len(self._work.task_ids),
             "flow_total": self._flows,
             "collection_sent_total": self._outbox.sent,

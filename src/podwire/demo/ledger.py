@@ -55,7 +55,7 @@ EDGES = (
     Expected(UNKNOWN_REMOTE, GATEWAY, "http", tls=False, real_target=True),
     Expected(GATEWAY, ORDERS, "http", tls=False, real_target=True),
     Expected(GATEWAY, UNKNOWN_REMOTE, "http", tls=False, real_target=False),
-    Expected(ORDERS, UNKNOWN_REMOTE, "tls", tls=True, real_target=False),
+    Expected(ORDERS, UNKNOWN_REMOTE, "https", tls=True, real_target=False),
 )
 
 

@@ -178,9 +178,17 @@ async def task_running(stage: Stage, processes: int, timeout_s: float = 60) -> s
                 task, reason = await stage.backend.create_task()
             except Unanswered as error:
                 reason = str(error)
-        elif (await stage.agent_totals()).get("process_watched", 0) >= processes:
+        elif await _are_measured(stage, processes):
             return task
         else:
             reason = "the agent has not taken up the task"
         await asyncio.sleep(POLL_S)
     raise Broken(f"the shop was not measured within {timeout_s:.0f} s: {reason}")
+
+
+async def _are_measured(stage: Stage, processes: int) -> bool:
+    """Whether so many are, and what they say inside TLS is read, too."""
+    totals = await stage.agent_totals()
+    return all(
+        totals.get(name, 0) >= processes for name in ("process_watched", "process_looked_into")
+    )

@@ -7,8 +7,8 @@ In: lines, or anything that sends and receives.  Out: messages with their exact 
 from dataclasses import dataclass
 from typing import Protocol
 
-from podwire.demo.shop.book import Book
-from podwire.demo.shop.line import Line, Moment
+from podwire.demo.shop.book import Account, Book
+from podwire.demo.shop.line import Moment
 
 REASONS = {200: "OK", 201: "Created", 404: "Not Found", 500: "Internal Server Error"}
 BLANK = b"\r\n\r\n"
@@ -22,6 +22,14 @@ class Channel(Protocol):
 
     def receive(self) -> tuple[bytes, Moment]:
         """Whatever comes next. Raises `line.Ended`."""
+
+
+class Entered(Channel, Protocol):
+    """One whose messages are entered in an account."""
+
+    @property
+    def account(self) -> Account:
+        """Of its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ def _head(first: str, headers: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + BLANK
 
 
-def ask(line: Line, book: Book, data: bytes) -> Message:
+def ask(line: Entered, book: Book, data: bytes) -> Message:
     """Send a request, read its answer, and enter both as a client's."""
     sent = line.send(data)
     answer = read(line)
@@ -98,7 +106,7 @@ def ask(line: Line, book: Book, data: bytes) -> Message:
     return answer
 
 
-def reply(line: Line, book: Book, asked: Message, data: bytes) -> None:
+def reply(line: Entered, book: Book, asked: Message, data: bytes) -> None:
     """Answer a request, and enter both as a server's."""
     sent = line.send(data)
     inner_ns = sent.before_ns - asked.first.after_ns
@@ -106,7 +114,9 @@ def reply(line: Line, book: Book, asked: Message, data: bytes) -> None:
     _enter_outer(line, book, sent.after_ns - asked.first.before_ns)
 
 
-def _enter(line: Line, book: Book, asked: int, status: int, answered: int, inner_ns: int) -> None:
+def _enter(
+    line: Entered, book: Book, asked: int, status: int, answered: int, inner_ns: int
+) -> None:
     with book.lock:
         http = line.account.http
         http.requests += 1
@@ -118,7 +128,7 @@ def _enter(line: Line, book: Book, asked: int, status: int, answered: int, inner
         http.inner_ns += max(0, inner_ns)
 
 
-def _enter_outer(line: Line, book: Book, outer_ns: int) -> None:
+def _enter_outer(line: Entered, book: Book, outer_ns: int) -> None:
     with book.lock:
         http = line.account.http
         http.outer_ns += outer_ns

@@ -12,7 +12,7 @@ from typing import Any
 
 from podwire.demo.shop.book import Book
 from podwire.demo.shop.line import Line, dial
-from podwire.demo.shop.message import Message, read, reply, request, response
+from podwire.demo.shop.message import Message, ask, read, reply, request, response
 from podwire.demo.shop.secure import Secure
 from podwire.demo.shop.serve import serve
 
@@ -57,8 +57,8 @@ class Orders:
             line = dial(address, port, self._book, "payments")
             payments.append(Secure(line, self._settings["authority"], "payments.demo"))
         channel = payments[0]
-        channel.send(request("POST", "/pay", {"Host": "payments.demo"}, body[:200]))
-        return read(channel).body.decode()
+        asked = request("POST", "/pay", {"Host": "payments.demo"}, body[:200])
+        return ask(channel, self._book, asked).body.decode()
 
 
 def main() -> None:

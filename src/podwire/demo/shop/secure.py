@@ -7,7 +7,8 @@ In: a line.  Out: a channel for plain messages.
 import contextlib
 import ssl
 
-from podwire.demo.shop.line import Ended, Line, Moment
+from podwire.demo.shop.book import Account
+from podwire.demo.shop.line import Ended, Line, Moment, clock_ns
 
 
 class Secure:
@@ -20,16 +21,26 @@ class Secure:
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=name)
         self._shake_hands()
 
+    @property
+    def account(self) -> Account:
+        """Where the connection is entered."""
+        return self._line.account
+
     def send(self, data: bytes) -> Moment:
+        """From before it is encrypted to after it is sent."""
+        before_ns = clock_ns()
         self._tls.write(data)
-        return self._line.send(self._out.read())
+        return Moment(before_ns, self._line.send(self._out.read()).after_ns)
 
     def receive(self) -> tuple[bytes, Moment]:
+        """From before it came to after it is decrypted."""
         while True:
             try:
-                return self._tls.read(65536), self._moment
+                data = self._tls.read(65536)
             except ssl.SSLWantReadError:
                 self._take()
+            else:
+                return data, Moment(self._moment.before_ns, clock_ns())
 
     def close(self) -> None:
         """Say goodbye and wait for the other's, so that nothing arrives at a closed socket."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from ariadne import QueryType
 
+from podwire.model.component import Component
 from podwire.model.identity import instance_id, relation_id, service_id
 from podwire.model.metric import Side
 from podwire.model.process import DetectType
@@ -68,7 +69,16 @@ def calls(edges: Sequence[Edge]) -> list[dict[str, Any]]:
 
 
 def _components(edges: Sequence[Edge], side: Side) -> list[str]:
-    return sorted({component_name(edge.component) for edge in edges if edge.side is side})
+    """
+    What is spoken on a side.
+
+    A connection is TLS until its first request is read, and HTTPS from then on: where both were
+    seen, what is known is answered.
+    """
+    found = {edge.component for edge in edges if edge.side is side}
+    if Component.HTTPS in found:
+        found.discard(Component.TLS)
+    return sorted(map(component_name, found))
 
 
 def _node(process: StoredProcess) -> dict[str, Any]:
