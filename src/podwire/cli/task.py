@@ -79,11 +79,25 @@ def create(
             request["requireTraceContext"] = False
         if no_redaction:
             request["redact"] = False
-        answer = ask(address, CREATE, {"request": request})["createEBPFNetworkProfiling"]
-        if not answer["status"]:
-            raise Refused(answer["errorReason"])
-        row = {"task": answer["id"], "service": service, "instance": instance or EVERY}
+        row = {
+            "task": _created(address, request),
+            "service": service,
+            "instance": instance or EVERY,
+        }
         show([row], output, columns=("task", "service", "instance"), empty="")
+
+
+def _created(address: str, request: dict[str, Any]) -> str:
+    """The id of a new task; `Refused` with the backend's reason."""
+    try:
+        answer = ask(address, CREATE, {"request": request})["createEBPFNetworkProfiling"]
+    except Refused as error:
+        if "serviceId" in request and "EBPFProfilingNetworkTaskRequest" in str(error):
+            raise Refused("this backend watches single instances: give --instance") from error
+        raise
+    if not answer["status"]:
+        raise Refused(answer["errorReason"])
+    return str(answer["id"])
 
 
 def _watched(address: str, service: str, instance: str | None) -> dict[str, str]:
