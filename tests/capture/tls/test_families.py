@@ -120,3 +120,18 @@ def test_asyncio_is_read(kernel: Kernel, folder: Path) -> None:
     program = [sys.executable, str(HERE / "drive_memory.py")]
 
     read_at_both_ends(exchange(kernel, program, folder), 4)
+
+
+def test_sessions_in_memory_from_before_the_task_are_joined_by_name(
+    kernel: Kernel, folder: Path
+) -> None:
+    """Each writes once before its socket is proven, and so has one answer without a request."""
+    program = [sys.executable, str(HERE / "drive_memory.py")]
+
+    pair = exchange(kernel, program, folder, before=4)
+    pair.drain()
+
+    assert REQUESTS - 4 == pair.told(Role.CLIENT)["requests"]
+    lost = kernel.losses()
+    assert {"tls_unplaced": 4, "http_unpaired": 8} == dict(lost)
+    assert all(law.holds for law in laws(kernel.tallies()))
