@@ -8,9 +8,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 enum { NEWS_BYTES = 256 << 10 };
 
-static long (*const bpf_ringbuf_output)(void *map, const void *data, u64 size,
-					u64 flags) = (void *)130;
-
 struct {
 	__uint(type, MAP_RINGBUF);
 	__uint(max_entries, NEWS_BYTES);

@@ -178,7 +178,7 @@ class _Program:
         self.recorder = Recorder(self.fd, layouts, pages=self._sizes.pages)
         self._first = self._clock()
         self._means = means
-        self.tls = Follower(means.finder, self._open_probes, self._pids)
+        self.tls = Follower(means, self._open_probes, self._pids, self.fd("newcomers"))
 
     def _fit(self, opened: Any) -> None:
         layouts = Layouts(raw_btf(opened))

@@ -49,8 +49,9 @@ def test_two_processes_of_one_library_have_one_set_of_probes(pair: Pair) -> None
     assert 1 == len(pair.kernel.tls.attached)
 
 
-def test_probes_leave_with_the_last_process(pair: Pair) -> None:
-    """Nothing hangs in a library that no watched process uses."""
+def test_probes_leave_after_the_last_process(opened: Open) -> None:
+    """Nothing hangs in a library that no watched process has used for a while."""
+    pair = opened(Means(linger_s=0))
     pair.watch()
     hanging = links()
 

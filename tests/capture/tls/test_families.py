@@ -135,3 +135,47 @@ def test_sessions_in_memory_from_before_the_task_are_joined_by_name(
     lost = kernel.losses()
     assert {"tls_unplaced": 4, "http_unpaired": 8} == dict(lost)
     assert all(law.holds for law in laws(kernel.tallies()))
+
+
+class Shell:
+    """A watched process whose children live for a moment."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.pid = process.pid
+        self._process = process
+
+    def run(self, command: str) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{command}; echo over\n")
+        while "over\n" != self._process.stdout.readline():
+            pass
+
+
+def test_a_program_that_lives_for_a_moment_is_read_when_it_comes_back(
+    kernel: Kernel, folder: Path
+) -> None:
+    """Its first handshake tells of it, and its library stays probed when it is gone."""
+    program = compiled("GnuTLS")
+    with ExitStack() as stack:
+        server = stack.enter_context(speaking("serve", str(folder)))
+        assert server.stdout
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen("sh", text=True, bufsize=1, **pipes)  # type: ignore[call-overload]
+        shell = Shell(stack.enter_context(process))
+        stack.callback(process.kill)
+        run = f"echo | {program} {server.stdout.readline().strip()} {REQUESTS}"
+        pair = Pair(kernel, server, shell)
+        pair.watch()
+        assert kernel.tls
+        for _ in range(50):  # on a busy machine it may be gone before anybody looks
+            shell.run(run)
+            pair.settle()
+            if len(kernel.tls.attached) == 2:
+                break
+        kernel.drain()
+
+        shell.run(run)
+        pair.drain()
+
+    assert REQUESTS == pair.told(Role.CLIENT)["requests"] == pair.told(Role.SERVER)["requests"]

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from podwire.capture.library import Unavailable
 from podwire.capture.tls.attach import File, Probes, file_of
+from podwire.capture.tls.bell import Bell
 from podwire.capture.tls.finder import Finder
 from podwire.capture.tls.link import Rung
 from podwire.capture.tls.point import Binary
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 """Libraries that a process maps while it runs are found this late."""
+
+LINGER_S = 60.0
 
 SHARE = 0.02
 """Of one core, at most, while nothing is new: with many processes it looks less often."""
@@ -47,6 +50,8 @@ class Means:
 
     finder: Finds = field(default_factory=Finder)
     rungs: Sequence[Rung] = tuple(Rung)
+    linger_s: float = LINGER_S
+    """Probes stay so long after the last process that used their file."""
 
 
 class Follower:
@@ -54,23 +59,23 @@ class Follower:
 
     def __init__(
         self,
-        finder: Finds,
+        means: Means,
         open_probes: Callable[[], Probes],
         watched: Callable[[], Collection[int]],
-        *,
-        every_s: float = EVERY_S,
+        newcomers: int,
     ) -> None:
-        self._finder = finder
+        self._means = means
         self._open_probes = open_probes
         self._watched = watched
-        self._every_s = every_s
         self._probes: Probes | None = None
+        self._used: dict[File, tuple[Binary, float]] = {}
         self._why = ""
         self._asked, self._done = 0, 0
         self._is_closed = False
         self._change = threading.Condition()
         self._probing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._bell = Bell(newcomers)
         self.binaries: Mapping[int, Sequence[Binary]] = {}
         """By process: the binaries that were found at the last look."""
 
@@ -78,7 +83,7 @@ class Follower:
         """There may be other processes than before; returns at once."""
         with self._change:
             self._asked += 1
-            self._change.notify_all()
+        self._bell.ring()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="podwire-tls", daemon=True)
             self._thread.start()
@@ -93,43 +98,78 @@ class Follower:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
         while not self._is_closed:
             asked, before, began_s = self._asked, self.binaries, time.thread_time()
-            try:
-                found = self._look()
-                with self._probing:
-                    self._take(found)
-            except Exception:
-                log.exception("TLS libraries are not followed for now; trying again")
+            self._try(self._look)
+            with self._change:
+                self._done = asked
+                self._change.notify_all()
             used_s = time.thread_time() - began_s if self.binaries == before else 0
-            self._rest(asked, min(max(self._every_s, used_s / SHARE), SELDOM_S))
+            self._rest(asked, min(max(EVERY_S, used_s / SHARE), SELDOM_S))
+        self._bell.close()
 
     def _rest(self, done: int, most_s: float) -> None:
-        """Until somebody asks, or it is time to look again."""
-        with self._change:
-            self._done = done
-            self._change.notify_all()
-            self._change.wait_for(lambda: self._is_closed or self._asked > done, most_s)
+        """Until somebody asks, or it is time to look again; who begins to speak is looked at."""
+        until_s = time.monotonic() + most_s
+        while not self._is_closed and (left_s := until_s - time.monotonic()) > 0:
+            self._bell.wait(left_s)
+            if self._is_closed or self._asked > done:
+                return
+            self._try(self._look_at_newcomers)
 
-    def _look(self) -> dict[int, Sequence[Binary]]:
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            log.exception("TLS libraries are not followed for now; trying again")
+
+    def _look(self) -> None:
         with self._probing:
             pids = () if self._is_closed else self._watched()
-        return {pid: tuple(self._finder.find(pid)) for pid in pids if not self._is_closed}
+        self._take(self._find(pids))
+
+    def _look_at_newcomers(self) -> None:
+        with self._probing:
+            pids = set() if self._is_closed else self._bell.take()
+        new = [pid for pid in pids if not self._is_probed(pid)]
+        if new:
+            self._take({**self.binaries, **self._find(new)})
+
+    def _find(self, pids: Collection[int]) -> dict[int, Sequence[Binary]]:
+        return {pid: tuple(self._means.finder.find(pid)) for pid in pids if not self._is_closed}
+
+    def _is_probed(self, pid: int) -> bool:
+        return any(file_of(each) in self.attached for each in self.binaries.get(pid, ()))
 
     def _take(self, binaries: Mapping[int, Sequence[Binary]]) -> None:
-        if self._is_closed:
-            return
-        gone = self.binaries.keys() - binaries.keys()
-        self.binaries = binaries
-        readable = [each for found in binaries.values() for each in found if each.points]
-        if self._probes is None and readable and not self._why:
-            try:
-                self._probes = self._open_probes()
-            except Unavailable as error:
-                self._why = str(error)
-                log.warning("%s; run: podwire doctor", error)
-        if self._probes:
-            self._probes.attach(readable)
-            if gone:
+        with self._probing:
+            if self._is_closed:
+                return
+            gone = self.binaries.keys() - binaries.keys()
+            self.binaries = binaries
+            wanted = self._wanted(binaries)
+            if self._probes is None and wanted and not self._why:
+                self._open()
+            if self._probes:
+                self._probes.attach(wanted)
                 self._probes.forget(gone)
+
+    def _wanted(self, binaries: Mapping[int, Sequence[Binary]]) -> list[Binary]:
+        """What is used, and what was a moment ago: programs that live shortly come back."""
+        now_s = time.monotonic()
+        found = (each for several in binaries.values() for each in several if each.points)
+        self._used |= {file_of(each): (each, now_s) for each in found}
+        self._used = {
+            file: (binary, used_s)
+            for file, (binary, used_s) in self._used.items()
+            if now_s - used_s <= self._means.linger_s
+        }
+        return [binary for binary, _ in self._used.values()]
+
+    def _open(self) -> None:
+        try:
+            self._probes = self._open_probes()
+        except Unavailable as error:
+            self._why = str(error)
+            log.warning("%s; run: podwire doctor", error)
 
     @property
     def attached(self) -> frozenset[File]:
@@ -154,13 +194,16 @@ class Follower:
 
     def close(self) -> None:
         """Detach everything; closing twice is fine."""
-        with self._change:
-            self._is_closed = True
-            self._change.notify_all()
         with self._probing:  # the thread may look through a large file for a while yet
+            if self._is_closed:
+                return
             if self._probes:
                 self._probes.close()
                 self._probes = None
+            self._bell.still()
+            self._is_closed = True  # from here on the thread may end, and with it the bell
+        if self._thread is None:
+            self._bell.close()
 
 
 def _library(binary: Binary, attached: Collection[File], refused: Collection[File]) -> Library:
