@@ -84,6 +84,11 @@ bench-tls: .venv/ready ## what reading plaintext costs, by library and kind of p
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.tls $(ARGS)
 
+bench-sampling: .venv/ready ## what sampled requests cost, and whether each arrives (ARGS=--quick)
+	@./setup.sh demo >&2
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@$(BIN)/python -m bench.sampling $(ARGS)
+
 churn: .venv/ready ## ten minutes of short-lived processes: what the agent holds (ARGS='--seconds 60')
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.churn $(ARGS)

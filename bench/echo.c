@@ -1,6 +1,9 @@
 /*
- * A service of microseconds: echo PORT answers PING with +PONG as a Redis does, and a GET with a
- * small page.  One thread, epoll, one read and one write an exchange.  Says `ready` first.
+ * A service of microseconds: echo PORT [SIZE EVERY] answers PING with +PONG as a Redis does, and a GET
+ * with a small page.  One thread, epoll, one read and one write an exchange.  Says `ready` first.
+ *
+ * With SIZE an answer to a GET has so many bytes and is numbered, from 1 on; each whose number EVERY
+ * divides has status 500.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -14,6 +17,21 @@
 static const char pong[] = "+PONG\r\n";
 static const char page[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n"
 			   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+#define HEAD 65 /* bytes of a numbered answer's head */
+
+static char numbered[65536];
+static long size, every, number;
+
+/* The next numbered page: as long as every other. */
+static const char *turn(void)
+{
+	int is_failed = ++number % every == 0;
+	int head = sprintf(numbered, "HTTP/1.1 %s\r\nX-Number: %010ld\r\nContent-Length: %06ld\r\n\r\n",
+			   is_failed ? "500 NO" : "200 OK", number, size - HEAD);
+
+	numbered[head] = 'x'; /* where sprintf ended it */
+	return numbered;
+}
 
 static void greet(int poll, int listener)
 {
@@ -35,7 +53,7 @@ static void answer(int fd)
 	if (got <= 0)
 		close(fd);
 	else if (data[0] == 'G')
-		got = write(fd, page, sizeof(page) - 1);
+		got = size ? write(fd, turn(), size) : write(fd, page, sizeof(page) - 1);
 	else
 		got = write(fd, pong, sizeof(pong) - 1);
 }
@@ -48,6 +66,14 @@ int main(int count, char **words)
 
 	if (count < 2)
 		return 2;
+	if (count > 3) {
+		size = atol(words[2]);
+		every = atol(words[3]);
+		if (size < HEAD || size > (long)sizeof(numbered) || every < 1)
+			return 2;
+		for (unsigned at = 0; at < sizeof(numbered); at++)
+			numbered[at] = 'x';
+	}
 	own.sin_port = htons(atoi(words[1]));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&own, sizeof(own)) || listen(listener, 4096)) {

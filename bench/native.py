@@ -73,9 +73,15 @@ def allow_files(count: int) -> None:
 
 
 @contextmanager
-def echo(*enter: str, cpu: int | None = None) -> Iterator[tuple[psutil.Process, int]]:
-    """The service and its port, until the context is left; `enter` is put before its command."""
-    process, port = _served(*enter)
+def echo(
+    *enter: str, cpu: int | None = None, page: tuple[int, int] | None = None
+) -> Iterator[tuple[psutil.Process, int]]:
+    """
+    The service and its port, until the context is left; `enter` is put before its command.
+
+    With `page` its answers have so many bytes, are numbered, and every so manyth has status 500.
+    """
+    process, port = _served(*enter, page=page or ())
     try:
         pin(process.pid, cpu)
         yield psutil.Process(process.pid), port
@@ -84,13 +90,12 @@ def echo(*enter: str, cpu: int | None = None) -> Iterator[tuple[psutil.Process, 
         process.communicate()
 
 
-def _served(*enter: str) -> "tuple[subprocess.Popen[bytes], int]":
+def _served(*enter: str, page: tuple[int, ...]) -> "tuple[subprocess.Popen[bytes], int]":
     """A port that was free may be somebody else's by the time it is listened on: then another."""
     for _ in range(5):
         port = free_port()
-        process = subprocess.Popen(
-            [*enter, built("echo"), str(port)], stdout=subprocess.PIPE, preexec_fn=die_with_parent
-        )
+        command = [*enter, built("echo"), *map(str, (port, *page))]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
         assert process.stdout
         if process.stdout.readline():
             return process, port

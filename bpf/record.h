@@ -90,8 +90,9 @@ struct {
 	__type(value, struct head);
 } heads SEC(".maps");
 
+/* The page that was used last is taken next: it is in the CPU's cache still. */
 struct {
-	__uint(type, MAP_QUEUE);
+	__uint(type, MAP_STACK);
 	__uint(max_entries, 2);
 	__uint(key_size, 0);
 	__uint(value_size, 4);
@@ -173,7 +174,7 @@ lone int free_chain(u32 page)
 /* Give a chain back. */
 lone int free_chain(u32 page)
 {
-	if (page)
+	if (page && !free_page(0, &page))
 		bpf_loop(PIECES, free_page, &page, 0);
 	return 0;
 }
@@ -361,7 +362,7 @@ inline_always void copy_all(u32 page, struct copying *copying)
 #else
 inline_always void copy_all(u32 page, struct copying *copying)
 {
-	if (copying->left)
+	if (copying->left && !copy_piece(0, copying) && copying->left)
 		bpf_loop(PIECES, copy_piece, copying, 0);
 }
 #endif

@@ -303,7 +303,7 @@ def overwrite(kernel: Kernel) -> None:
     assert program
     kind = program._layouts.structure("head")
     table = Table(program.fd("heads"), np.dtype("<u4"), kind)
-    rows = read_part(program.fd("heads"), 0, 1_000, kind)
+    rows = read_part(program.fd("heads"), 0, program._sizes.pages, kind)
     for page in np.flatnonzero(rows["sequence"]):
         row = rows[page : page + 1].copy()
         row["sequence"] += 1_000

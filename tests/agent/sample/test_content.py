@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from podwire.agent.sample.content import Content, content_of
+from podwire.agent.sample.head import MOST_HEADERS
 from podwire.agent.sample.redact import RedactionSettings, Redactor
 from podwire.model.exchange import Recording
 
@@ -107,6 +108,10 @@ def test_what_was_cut_says_how_much() -> None:
         f"GET / HTTP/1.1\r\nAUTHORIZATION: Bearer {SECRET}\r\n\r\n",
         f"GET / HTTP/1.1\r\nCookie: a=b;\r\n  c={SECRET}\r\nHost: x\r\n\r\n",
         f"GET / HTTP/1.1\r\nReferer: http://x/?api_key={SECRET}\r\n\r\n",
+        f"GET / HTTP/1.1\nAuthorization: Bearer {SECRET}\n\nbody",
+        f"GET / HTTP/1.1\r\nHost: x\nCookie: a={SECRET}\r\nAccept: y\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\n\nX-Api-Key : {SECRET}\n\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nSet-Cookie: a=b;\n\tc={SECRET}",
         f'POST / HTTP/1.1\r\n\r\n{{"user": "me", "passWord" : "{SECRET}\\"more"}}',
         f'POST / HTTP/1.1\r\n\r\n{{"password": "{SECRET}',
         f"POST / HTTP/1.1\r\n\r\nuser=me&password={SECRET}",
@@ -122,6 +127,23 @@ def test_a_planted_secret_leaves_in_no_form(message: str) -> None:
     assert SECRET not in shown.text
     assert SECRET.encode() not in base64.b64decode(shown.raw or "")
     assert SECRET in bare.text + base64.b64decode(bare.raw or "").decode("latin-1")
+
+
+def test_a_million_headers_are_cut() -> None:
+    """As many are shown as are read; the rest is told in bytes, and no secret hides in it."""
+    lines = [b"x-%d: 1\r\n" % number for number in range(1_000_000)]
+    data = b"GET / HTTP/1.1\r\n" + b"".join(lines) + b"Cookie: a\r\n\r\n"
+    shown = content(data)
+
+    assert shown.text.encode() == b"GET / HTTP/1.1\r\n" + b"".join(lines[:MOST_HEADERS])
+    assert len(data) == len(shown.text) + shown.missing
+
+
+def test_many_lines_of_a_body_are_all_there() -> None:
+    """It is headers that are counted."""
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"tea\n" * 5_000
+
+    assert data.decode() == content(data).text
 
 
 def test_a_secret_in_an_encoded_body_keeps_its_bytes_back() -> None:

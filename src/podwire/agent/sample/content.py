@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from podwire.agent.sample import body as bodies
-from podwire.agent.sample.head import read
+from podwire.agent.sample.head import bounded, read
 from podwire.agent.sample.redact import Redactor
 from podwire.model.exchange import Recording
 
@@ -23,7 +23,7 @@ class Content:
     """Base64 of the bytes on the socket where they differ from `text`; None where they do not."""
 
     missing: int
-    """Bytes of the message that are not in it: cut, unreadable, or over the rule's limit."""
+    """Bytes of the message that are not in it: cut, unreadable, or over a limit."""
 
     is_withheld: bool = False
     """The bytes stay on the node, because they could not be looked into for secrets."""
@@ -33,7 +33,7 @@ def content_of(
     recording: Recording, *, limit: int | None, redactor: Redactor | None, losses: Counter[str]
 ) -> Content:
     """Head and body together are at most `limit` bytes; None for no limit."""
-    data = recording.data[:limit]
+    data = bounded(recording.data[:limit])
     head = read(data)
     top, below = data[: head.size], data[head.size :]
     body = bodies.read(head, below)

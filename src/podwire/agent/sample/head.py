@@ -49,6 +49,16 @@ def read(message: bytes) -> Head:
     return Head(first, tuple(headers), size)
 
 
+def bounded(message: bytes) -> bytes:
+    """The message; up to the last header that is read where it has more of them."""
+    ends = (message.find(blank) for blank in (b"\r\n\r\n", b"\n\n"))
+    end = min((at for at in ends if at >= 0), default=len(message))
+    if message.count(b"\n", 0, end) <= MOST_HEADERS:
+        return message
+    rest = message.split(b"\n", MOST_HEADERS + 1)[-1]
+    return message[: len(message) - len(rest)]
+
+
 def path(target: bytes) -> str:
     """
     The target without its query, as rules and records know it.

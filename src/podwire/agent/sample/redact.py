@@ -68,14 +68,15 @@ class Redactor:
         """
         kept = []
         is_masked = False
-        for number, line in enumerate(head.split(b"\r\n")):
+        for number, line in enumerate(head.split(b"\n")):  # servers take a line feed alone, too
             name, colon, _ = line.partition(b":")
             if line[:1] in (b" ", b"\t") and number:  # a folded header goes on
                 kept += [] if is_masked else [line]
                 continue
             is_masked = bool(number and colon and name.strip().lower() in self._headers)
-            kept.append(name + b": " + MASK if is_masked else line)
-        return self.text(b"\r\n".join(kept))
+            end = b"\r" if line.endswith(b"\r") else b""
+            kept.append(name + b": " + MASK + end if is_masked else line)
+        return self.text(b"\n".join(kept))
 
     def text(self, text: bytes) -> bytes:
         r"""
