@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn exact e2e docs lock clean
+.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn churn-tls exact e2e docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,10 @@ bench-sampling: .venv/ready ## what sampled requests cost, and whether each arri
 churn: .venv/ready ## ten minutes of short-lived processes: what the agent holds (ARGS='--seconds 60')
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.churn $(ARGS)
+
+churn-tls: .venv/ready ## ten minutes of restarting pods with TLS: what the agent holds (ARGS='--seconds 60')
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@$(BIN)/python -m bench.churn_tls $(ARGS)
 
 bench-ingest: .venv/ready ## the backend under fifty senders, read back (ARGS=--quick for a short proof)
 	@$(BIN)/python hatch_build.py native stubs >&2

@@ -96,11 +96,11 @@ def visitor(port: int, number: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
 
 
-def show(found: list[Holding]) -> None:
-    """A table with a column a moment, of what is not zero all the time."""
+def show(found: list[Holding], connections: int = CONNECTIONS) -> None:
+    """A table with a column a moment, of what is not zero all the time; connections a process."""
     rows: list[tuple[str, str, list[float]]] = [
         ("processes so far", ",.0f", [each.started for each in found]),
-        ("connections so far", ",.0f", [each.started * CONNECTIONS for each in found]),
+        ("connections so far", ",.0f", [each.started * connections for each in found]),
         ("agent: RSS, MB", ",.1f", [each.rss_mb for each in found]),
         ("agent: descriptors", ",.0f", [each.descriptors for each in found]),
         ("agent: BPF links", ",.0f", [each.links for each in found]),

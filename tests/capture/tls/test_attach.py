@@ -89,6 +89,22 @@ def test_a_file_that_was_replaced_is_not_probed(opened: Open) -> None:
     assert ["another file has its name by now"] == list(pair.kernel.tls.refusals.values())
 
 
+def test_a_file_is_not_refused_for_a_process_that_left(opened: Open) -> None:
+    """It was found, and gone when it was to be probed; others of its library are read."""
+    has_left = True
+    nowhere = Path("/proc/0/root/gone")
+    finder = Spoiled(lambda binary: replace(binary, path=nowhere) if has_left else binary)
+    pair = opened(Means(finder=finder))
+    pair.watch()
+    assert pair.kernel.tls
+    assert (frozenset(), {}) == (pair.kernel.tls.attached, pair.kernel.tls.refusals)
+
+    has_left = False
+    pair.settle()
+
+    pair.agrees(pair.drive("/850", requests=3, close=True))
+
+
 def test_files_that_share_a_build_are_probed_each(pair: Pair) -> None:
     """What makes a file that one is more than its build-id."""
     pair.watch()

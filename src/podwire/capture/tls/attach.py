@@ -76,6 +76,10 @@ class Refused(Exception):
     """The kernel did not take a file's probes."""
 
 
+class Left(Exception):
+    """The process through which a file was to be opened is not there any more."""
+
+
 @dataclass(slots=True)
 class _Links:
     """What hangs in one file."""
@@ -197,6 +201,8 @@ class Probes:
         for file in wanted.keys() - self._links.keys() - self.refused.keys():
             try:
                 self._attach(file, wanted[file])
+            except Left:
+                continue  # the next look finds the file through another process, or not at all
             except (OSError, Refused) as error:
                 self.refused[file] = _why(error)
 
@@ -307,7 +313,10 @@ def try_probes(rungs: Sequence[Rung] = tuple(Rung)) -> Rung:
 @contextmanager
 def _opened(binary: Binary) -> Iterator[str]:
     """A path of the very file that was looked into, whatever its name means by now."""
-    fd = os.open(binary.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(binary.path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise Left from error
     try:
         if os.fstat(fd).st_ino != binary.inode:
             raise Refused("another file has its name by now")
