@@ -149,6 +149,6 @@ def staged(folder: Path, finder: Finder) -> Iterator[Scene]:
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
         port = server.stdout.readline().strip()
-        kernel = Kernel(means=Means(finder=finder))
+        kernel = Kernel(means=Means(finder=finder, linger_s=0))
         stack.callback(kernel.close)
         yield Scene(kernel, server, port, stack)

@@ -27,6 +27,8 @@ EVERY_S = 1.0
 """Libraries that a process maps while it runs are found this late."""
 
 LINGER_S = 60.0
+MOST_LINGERING = 64
+"""Files at a time: those of pods that restart with new images do not come back."""
 
 SHARE = 0.02
 """Of one core, at most, while nothing is new: with many processes it looks less often."""
@@ -156,12 +158,14 @@ class Follower:
         """What is used, and what was a moment ago: programs that live shortly come back."""
         now_s = time.monotonic()
         found = (each for several in binaries.values() for each in several if each.points)
-        self._used |= {file_of(each): (each, now_s) for each in found}
-        self._used = {
-            file: (binary, used_s)
-            for file, (binary, used_s) in self._used.items()
-            if now_s - used_s <= self._means.linger_s
-        }
+        used = {file_of(each): (each, now_s) for each in found}
+        idle = [
+            (file, kept)
+            for file, kept in self._used.items()
+            if file not in used and now_s - kept[1] <= self._means.linger_s
+        ]
+        idle.sort(key=lambda each: each[1][1])
+        self._used = dict(idle[-MOST_LINGERING:]) | used
         return [binary for binary, _ in self._used.values()]
 
     def _open(self) -> None:
