@@ -7,6 +7,7 @@ from exact import (
     counters,
     edges,
     ordinary,
+    picked,
     plaintext,
     programs,
     secure,
@@ -26,6 +27,7 @@ MODULES = (
     cable,
     counters,
     clock,
+    picked,
     whole,
 )
 GROUPS = {module.__name__.rpartition(".")[2]: (module.__doc__ or "").strip() for module in MODULES}

@@ -186,6 +186,22 @@ FIGURES: dict[str, dict[str, str]] = {
         "retransmits at the client": "27 of 147",
         "drops at the client": "0 of 42",
     },
+    "sampled: flat out over 16 connections, 3 slow and 2 failed on each": {
+        "slow sampled at the client": "0 of 7; 0 of 3",
+        "false samples at the client": "46 + 8; 41 + 11 (two runs) of requests of 60 to 95 ms",
+    },
+    "sampled: 60 x 404 in under a second": {
+        "status_4xx sampled at the client": "10, 7; 13, 11 of 60",
+    },
+    "sampled: 10 x 404 and 10 x 500 among 60": {
+        "status_4xx sampled at the client": "20 of 20 with 5xx",
+        "status_4xx sampled at the server": "20 of 20 with 5xx",
+    },
+    "sampled: 2 x 1 MB up, slow": {"slow sampled at the client": "0 of 2"},
+    "sampled: 5 uploads after 30 downloads of other bytes": {
+        "false samples at the client": "5 of 5: other processes' bytes in the body",
+        "false samples at the server": "5 of 5: other processes' bytes in the body",
+    },
     "agent, backend, GraphQL: keep-alive, 60 requests, three statuses": {
         REQUESTS: "0 of 121 by master and worker (its task held the master alone)",
     },
