@@ -117,8 +117,8 @@ def place(skywalking: Path) -> Iterator[tuple[Stage, Server]]:
             wait("a task", lambda: create(running.address))
             wait("the task taken up", running.is_measuring)
             for path in ANSWERS:
-                status = tell(caller, f"http://127.0.0.1:{server.port}{path}")
-                assert ANSWERS[path].startswith(status)
+                told = json.loads(tell(caller, f"http://127.0.0.1:{server.port}{path}"))
+                assert ANSWERS[path].startswith(str(told["status"]))
             yield running, server
         caller.kill()
 

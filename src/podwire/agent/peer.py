@@ -21,11 +21,15 @@ class Peer:
 
 
 def peer_of(key: FlowKey, here: Named, named: Mapping[int, Named], near: Container[str]) -> Peer:
-    """The other end of a flow of `here`; `near` holds the addresses of this host."""
+    """
+    The other end of a flow of `here`; `near` holds the addresses of this host.
+
+    A peer with the flow's own address is in the same network namespace.
+    """
     there = named.get(key.peer.pid)
     if there and there.of == here.of:
         return Peer(process_id=there.process_id)
     address = key.peer.address
-    if address in near or address.startswith("127.") or address == "::1":
+    if address in (key.local_address, "::1") or address in near or address.startswith("127."):
         return Peer(is_local=True)
     return Peer(address=f"{address}:{key.peer.port}")

@@ -97,6 +97,13 @@ def test_the_events_are_message_call_message() -> None:
     )
 
 
+def test_a_peer_with_our_own_address_is_local() -> None:
+    """As in the meters of the same edge: both ends are in one network namespace."""
+    (sample,), _ = sampled(exchange(key=replace(KEY, peer=Peer(KEY.local_address, 8080, 0))))
+
+    assert sample.body["server_process"] == {"process_id": "", "local": True, "address": ""}
+
+
 def test_a_server_names_its_peer_as_the_client() -> None:
     """The process at the other end when it is of the same instance, and directions turned."""
     key = replace(KEY, role=Role.SERVER, peer=Peer("10.0.0.2", 0, 8))
