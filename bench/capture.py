@@ -158,7 +158,8 @@ def exchange(plan: Plan, floor_ns: float) -> Iterator[Row]:
     assert sum(flow.http.requests for flow in flows if flow.http) == 2 * found.requests + 2
     spent_ns, runs = (now - then for now, then in zip(after, before, strict=True))
     each_ns, own_ns = spent_ns / found.requests / 2, (spent_ns - runs * floor_ns)
-    note = f"{found.requests} exchanges; a read, a write and a wait at each end"
+    each = f"{runs / found.requests / 2:.1f} runs each, everybody's calls among them"
+    note = f"{found.requests} exchanges; a read, a write and a wait at each end; {each}"
     yield Row("BPF time per HTTP exchange at one end", f"{each_ns:,.0f} ns", note)
     own = f"{own_ns / found.requests / 2:,.0f} ns"
     yield Row("of it above programs that do nothing", own, f"floor: {floor_ns:.0f} ns a run")
