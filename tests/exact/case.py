@@ -86,6 +86,9 @@ class Case:
     seconds: int = 0
     """How long it takes when that is long: `make exact` alone runs it then."""
 
+    package: str = ""
+    """Of an elder Debian; `make exact` alone fetches it."""
+
     def rows(self) -> list[Row]:
         """Play it."""
         figures = FIGURES.get(self.name, {})
@@ -113,13 +116,13 @@ CASES: dict[str, Case] = {}
 
 
 def case(
-    name: str, *, seconds: int = 0
+    name: str, *, seconds: int = 0, package: str = ""
 ) -> Callable[[Callable[["Stage"], Iterator[Finding]]], Callable[["Stage"], Iterator[Finding]]]:
     """Enter a function in the list of cases, under its module's title."""
 
     def enter(run: Callable[[Stage], Iterator[Finding]]) -> Callable[[Stage], Iterator[Finding]]:
         assert name not in CASES, name
-        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds)
+        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, package)
         return run
 
     return enter

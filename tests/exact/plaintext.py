@@ -15,14 +15,14 @@ from exact.ends import Books, served, statuses
 from exact.house import House, wait
 from exact.nginx import Logged, Nginx, certify
 from exact.process import Process
-from exact.sealed import PROGRAMS, program
+from exact.sealed import PACKAGES, PROGRAMS, program
 from exact.secure import enciphered
 from podwire.model.flow import Role
 
 SIZES = (1, 850, 30_000, 1_000_000)
 SHAPES = ("keep", "fresh", "older")
 
-BLOCKING = {"OpenSSL 3", "static OpenSSL", "GnuTLS"}
+BLOCKING = {"OpenSSL 3", "OpenSSL 1.1", "static OpenSSL", "GnuTLS"}
 """
 Servers that wait inside the library's read.  One that waits there already when its library is first
 probed returns unseen: the answer that follows lacks its request, once a connection.
@@ -159,13 +159,15 @@ def crossed(
 def enter(name: str, shape: str) -> None:
     """The cases of one library: its client of nginx, and its server."""
 
-    @case(f"TLS inside: nginx, {name} client, {shape}")
+    package = PACKAGES.get(name, "")
+
+    @case(f"TLS inside: nginx, {name} client, {shape}", package=package)
     def as_client(stage: Stage) -> Iterator[Finding]:
         yield from against_nginx(stage, name, shape)
 
     if name != "Python":
 
-        @case(f"TLS inside: {name} server, Python client, {shape}")
+        @case(f"TLS inside: {name} server, Python client, {shape}", package=package)
         def as_server(stage: Stage) -> Iterator[Finding]:
             yield from asked_by_python(stage, name, shape)
 

