@@ -158,7 +158,6 @@ def crossed(
 
 def enter(name: str, shape: str) -> None:
     """The cases of one library: its client of nginx, and its server."""
-
     package = PACKAGES.get(name, "")
 
     @case(f"TLS inside: nginx, {name} client, {shape}", package=package)
