@@ -123,13 +123,15 @@ inline_always int is_chunked_line(const struct work *work, u32 at)
 }
 
 /* What a line says of the body: how long the line is, or 0 where it takes a closer look. */
-inline_always u32 take_framing(struct message *message, const struct work *work, u32 at)
+inline_always u32 take_framing(struct message *message, const struct work *work, u32 at, u32 name)
 {
 	u64 number;
 
 	if (message->flags & (HAS_LENGTH | HAS_CODING))
 		return 0;
-	if (is_chunked_line(work, at)) {
+	if (name == NAME_PERHAPS) {
+		if (!is_chunked_line(work, at))
+			return 0;
 		message->flags |= HAS_CODING | IS_CHUNKED;
 		return CHUNKED_LINE;
 	}
@@ -177,7 +179,7 @@ global int take_lines(struct message *message, struct work *work)
 		}
 		place = name_in(first, eight_at(&work->window[at + 8]));
 		if (place != NAME_OTHER) {
-			place = take_framing(message, work, at);
+			place = take_framing(message, work, at, place);
 			if (!place)
 				break;
 			at += place - 1;

@@ -59,6 +59,10 @@ FOUND: dict[str, tuple[bytes, ...]] = {
     "a name with CR for a dash": (b"<HTTP/1.1 200\ncontent\rlength: 1\n\n12345678",),
     "a line without a version": (b"<HTTP/1.1 x", b">PUT x HTTP/1.\r\r\n\n"),
     "a line without a target": (b"<HTTP/1.1 x", b">OPTIONS HTTP/1.1\n\n"),
+    "a name as long as Content-Length": (
+        b">GET / HTTP/1.1\r\n\r\n",
+        b"<HTTP/1.1 200 OK\r\nTransfer-Count:2\r\n\r\nno end yet",
+    ),
     "an upgrade before the request is whole": (b">GET ", b"<HTTP/1.1 101\n\n"),
 }
 """Smallest streams that once made a difference; `>` is the client's way."""
