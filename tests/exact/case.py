@@ -4,6 +4,7 @@ A case: real programs, traffic, and rows that say what is true and what podwire 
 In: a function of a `Stage` that yields findings.  Out: rows, with the incumbent's figure beside.
 """
 
+import shutil
 import sys
 import tempfile
 import time
@@ -89,6 +90,14 @@ class Case:
     package: str = ""
     """Of an elder Debian; `make exact` alone fetches it."""
 
+    tool: str = ""
+    """A large program that it plays with, which not everybody has."""
+
+    @property
+    def lacks(self) -> str:
+        """What has to be installed first, if anything."""
+        return self.tool if self.tool and not shutil.which(self.tool) else ""
+
     def rows(self) -> list[Row]:
         """Play it."""
         figures = FIGURES.get(self.name, {})
@@ -116,13 +125,13 @@ CASES: dict[str, Case] = {}
 
 
 def case(
-    name: str, *, seconds: int = 0, package: str = ""
+    name: str, *, seconds: int = 0, package: str = "", tool: str = ""
 ) -> Callable[[Callable[["Stage"], Iterator[Finding]]], Callable[["Stage"], Iterator[Finding]]]:
     """Enter a function in the list of cases, under its module's title."""
 
     def enter(run: Callable[[Stage], Iterator[Finding]]) -> Callable[[Stage], Iterator[Finding]]:
         assert name not in CASES, name
-        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, package)
+        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, package, tool)
         return run
 
     return enter

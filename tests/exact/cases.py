@@ -12,6 +12,7 @@ from exact import (
     programs,
     secure,
     sockets,
+    unread,
     whole,
 )
 from exact.case import CASES
@@ -24,6 +25,7 @@ MODULES = (
     programs,
     secure,
     plaintext,
+    unread,
     cable,
     counters,
     clock,

@@ -62,6 +62,12 @@ def python_program(kind: str) -> list[str]:
     return [sys.executable, str(FOREIGN / "sealed.py"), kind]
 
 
+def stripped() -> list[str]:
+    """The C program with OpenSSL linked in, and no symbols to find it by."""
+    libraries = [str(LIBRARIES / name) for name in ("libssl.a", "libcrypto.a")]
+    return c_program("stripped", *libraries, options=("-Wl,--strip-all",))
+
+
 PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "Python": lambda: python_program("socket"),
     "asyncio": lambda: python_program("asyncio"),

@@ -24,6 +24,8 @@ def parameter(case: Case) -> Any:
         marks.append(pytest.mark.skip(reason=f"takes {case.seconds} s: `make exact` plays it"))
     if case.package and not is_here(case.package):
         marks.append(pytest.mark.skip(reason=f"`make exact` fetches {case.package}"))
+    if case.lacks:
+        marks.append(pytest.mark.skip(reason=f"{case.lacks} is not installed"))
     return pytest.param(case, id=case.name, marks=marks)
 
 
