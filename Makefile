@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn churn-tls exact e2e docs lock clean
+.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn churn-tls exact e2e test-kernels docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,7 +20,7 @@ demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --ou
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included
 	@nohup $(PYTHON) tests/kube/build.py apiserver helm >/dev/null & # once; tests wait for it
-	@./setup.sh demo exact test >&2
+	@./setup.sh demo exact kernels test >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python hatch_build.py test-ui
@@ -105,6 +105,11 @@ exact: .venv/ready ## play every case of the exactness table and write docs/exac
 	@./setup.sh demo exact >&2
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@PYTHONPATH=tests:. $(BIN)/python -m exact $(ARGS)
+
+test-kernels: .venv/ready ## boot Debian's kernels, 5.10 to the newest, and write docs/kernels.md (half an hour)
+	@./setup.sh demo exact kernels >&2
+	@$(BIN)/python hatch_build.py bpf native stubs >&2
+	@PYTHONPATH=tests:. $(BIN)/python -m kernels $(ARGS)
 
 docs: .venv/ready stubs ## write docs/reference from the code
 	@$(BIN)/python -m docs.reference

@@ -7,13 +7,14 @@ declare -A package_of=(
     [python3]=python3 [venv]=python3-venv [libbpf]=libbpf1 [nginx]=nginx-light [ip]=iproute2
     [nft]=nftables [ethtool]=ethtool [chromium]=chromium [libatomic]=libatomic1
     [curl]=curl [openssl]=openssl [strace]=strace [wget]=wget [gnutls-cli]=gnutls-bin
-    [static-openssl]=libssl-dev
+    [static-openssl]=libssl-dev [qemu-system-x86_64]=qemu-system-x86
     [containerd]=containerd [runc]=runc [cni]=containernetworking-plugins
     [cargo]=cargo [dnsmasq]=dnsmasq-base [debootstrap]=debootstrap
 )
 PATH=$PATH:/usr/sbin:/sbin
 python=(python3 venv)
 demo=(libbpf nginx ip nft ethtool)
+kernels=(qemu-system-x86_64)
 exact=(curl openssl strace wget gnutls-cli static-openssl)
 wheel=(cargo debootstrap)
 node=(containerd runc cni dnsmasq debootstrap ip nft)
