@@ -21,7 +21,11 @@
 #ifdef ELDER
 #define global apart
 #define whole inline_always /* of a lone function that finds its pointers by itself */
+#define aside apart	    /* its stack is too much for whoever calls on and on */
+#define near inline_always  /* a frame less in the longest chain of calls */
 #else
+#define aside inline_always
+#define near apart
 #define global lone
 #define whole lone
 #endif

@@ -350,7 +350,7 @@ inline_always int has_no_body(const struct message *message, u64 request)
 }
 
 /* The blank line was seen: what follows? The order is that of RFC 9112 6.3. */
-apart int end_head(struct feed *feed)
+near int end_head(struct feed *feed)
 {
 	struct connection *connection = feed->connection;
 	struct message *message = feed->message;

@@ -3,7 +3,7 @@
 #define PODWIRE_TRANSFER_H
 
 /* What the first bytes are: TLS is told by its record header, HTTP by http.h. */
-inline_always void classify(struct connection *connection, struct work *work)
+aside void classify(struct connection *connection, struct work *work)
 {
 	u8 head[3] = {};
 
@@ -70,7 +70,7 @@ inline_always int locate(struct work *work, u8 form, struct pt_regs *regs)
 	return 0;
 }
 
-inline_always void prepare(struct work *work, const struct call *call, struct pt_regs *regs,
+aside void prepare(struct work *work, const struct call *call, struct pt_regs *regs,
 			   u64 result, u64 flags)
 {
 	u8 form = call->kind & FORM_MASK;

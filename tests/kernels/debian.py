@@ -28,7 +28,7 @@ SHELL = "busybox-static"
 
 MODULES = (
     *("virtio_pci", "9pnet_virtio", "9p"),  # the host's files
-    *("veth", "tls", "crc32c_generic"),  # what tests make
+    *("veth", "tls", "crc32c_generic", "tcp_diag"),  # what tests make, and strace asks of sockets
     *("nf_tables", "nft_counter", "nft_numgen", "nft_objref"),  # what loses packets for them
 )
 

@@ -26,17 +26,14 @@ CASES = (
     "connection older than the task, 10 requests",
     "keep-alive, 60 requests, 40x200 10x404 10x500",
     "3 x 1 MB down by sendfile",
-    "HEAD",
     "pipelined, 5 x 4",
     "IPv6",
     "chunked answers in many sizes",
-    "half-close, then the answer",
     "reset in the middle of an answer",
     "10 refused connects",
     "connects that do not wait",
     "requests by sendmmsg, 5 x 3",
     "10 % loss client to server, 60 requests",
-    "TCP_INFO of one connection, 40 requests",
     "TLS inside: nginx, Python client, keep",
 )
 """What kernels do in different ways: who is first, how bytes move, how connections end."""

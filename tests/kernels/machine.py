@@ -7,6 +7,7 @@ goes to a folder of its own, the rest stays in its memory and is gone with it.
 """
 
 import gzip
+import shlex
 import subprocess
 import time
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ for folder in tmp run dev/shm; do /busybox mount -t tmpfs tmpfs /new/$folder; do
 /busybox mkdir /new/tmp/out
 /busybox mount -t 9p -o rw,trans=virtio,version=9p2000.L,msize=524288 out /new/tmp/out
 /busybox ip link set lo up
-/busybox chroot /new /bin/sh -c '@COMMAND@' </dev/null
+/busybox chroot /new /bin/sh -c @COMMAND@ </dev/null
 echo o >/new/proc/sysrq-trigger
 /busybox sleep 60
 """
@@ -100,7 +101,7 @@ def _qemu(kernel: Release, initial: Path, folder: Path, cpus: int) -> list[str]:
 def _initial(kernel: Release, command: str) -> bytes:
     folders = ("dev", "proc", "new", "modules")
     files = {
-        "init": INIT.replace("@COMMAND@", command).encode(),
+        "init": INIT.replace("@COMMAND@", shlex.quote(command)).encode(),
         "busybox": shell().read_bytes(),
         **{f"modules/{path.name}": path.read_bytes() for path in kernel.modules},
     }
