@@ -118,6 +118,11 @@ class Nginx(Process):
             [int(line[4]) for line in lines],
         )
 
+    def sizes(self, at: int) -> tuple[int, int]:
+        """Bytes of the request and of the answer of one line of the log."""
+        line = (self.folder / "access.log").read_text().splitlines()[at].split()
+        return int(line[1]), int(line[2])
+
     @property
     def opened(self) -> int:
         """Connections that its kernel accepted for it."""

@@ -3,7 +3,8 @@ TLS, inside: the requests of encrypted connections, read where a library hands o
 
 Messages and statuses are nginx's log or a client's own book; what crosses the socket is ciphertext
 and is counted as bytes and calls by strace.  A client keeps one connection (keep), makes one a
-request (fresh), or has used its connection before anybody watched (older).
+request (fresh), or has used its connection before anybody watched (older).  Older sessions of a
+Go server are not here: its second reader makes it miss one exchange or a few, each by name.
 """
 
 from collections.abc import Iterator
@@ -22,15 +23,18 @@ from podwire.model.flow import Role
 SIZES = (1, 850, 30_000, 1_000_000)
 SHAPES = ("keep", "fresh", "older")
 
-BLOCKING = {"OpenSSL 3", "OpenSSL 1.1", "static OpenSSL", "GnuTLS"}
+BLOCKING = {"OpenSSL 3", "OpenSSL 1.1", "static OpenSSL", "GnuTLS", "Go", "Go, stripped"}
 """
-Servers that wait inside the library's read.  One that waits there already when its library is first
-probed returns unseen: the answer that follows lacks its request, once a connection.
+Who waits for the peer inside the library's read.  A read that waits there already when its library
+is first probed returns unseen: a server's next answer lacks its request, a client's request its
+answer, once a connection, and that is said by name.
 """
 
-
-JOINED_LATER = {"asyncio", "Node", "Go", "Go, stripped"}
-"""Whose sessions, when they are older than the probes, are read from their second exchange on."""
+IN_MEMORY = {"asyncio", "Node"}
+"""
+Whose library never touches a socket.  Which one an older session uses is known from its second
+exchange on; what it read and wrote before is said by name.
+"""
 
 
 def wishes(taker: str = "") -> list[str]:
@@ -51,26 +55,30 @@ class Truth:
     sizes: tuple[int, int]
     """Bytes of requests and of responses."""
 
+    requests: int
+
     @classmethod
     def logged(cls, log: Logged, before: Logged) -> "Truth":
         """By nginx's log since then."""
         found = {status: n - before.statuses.get(status, 0) for status, n in log.statuses.items()}
-        return cls(found, (log.received - before.received, log.sent - before.sent))
+        sizes = log.received - before.received, log.sent - before.sent
+        return cls(found, sizes, sum(found.values()))
 
     @classmethod
     def booked(cls, books: Books) -> "Truth":
         """By a client's book."""
-        return cls(statuses(books), (books["request_bytes"], books["response_bytes"]))
+        found = statuses(books)
+        return cls(found, (books["request_bytes"], books["response_bytes"]), sum(found.values()))
 
-    def without_first(self, books: Books) -> "Truth":
-        """The same without the first exchange, which was answered with 200."""
-        asked, answered = books["first_request_bytes"], books["first_response_bytes"]
+    def without(self, asked: int, answered: int) -> "Truth":
+        """The same without one answer of 200, and its request unless that has no size."""
         sizes = self.sizes[0] - asked, self.sizes[1] - answered
-        return Truth({**self.statuses, 200: self.statuses[200] - 1}, sizes)
+        found = {**self.statuses, 200: self.statuses[200] - 1}
+        return Truth(found, sizes, self.requests - bool(asked))
 
     def compared(self, who: str, seen: End) -> Iterator[Finding]:
         """With what podwire says of that end."""
-        yield Finding(f"requests at {who}", sum(self.statuses.values()), seen.http("requests"))
+        yield Finding(f"requests at {who}", self.requests, seen.http("requests"))
         yield Finding(f"statuses at {who}", self.statuses, seen.statuses)
         yield Finding(f"request, response bytes at {who}", self.sizes, seen.messages)
 
@@ -102,9 +110,13 @@ def against_nginx(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
     before = nginx.log_lines()
     read_through(stage, nginx, client)
     stage.play(client)
-    truth = Truth.logged(nginx.log(before.requests + COUNT), before)
+    truth = at_client = Truth.logged(nginx.log(before.requests + COUNT), before)
     stage.drain()
-    yield from compared(stage, nginx, client, truth, truth)
+    if shape == "older" and name in IN_MEMORY:
+        at_client, stage.known_losses = truth.without(*nginx.sizes(1)), 2
+    if shape == "older" and name.startswith("Go"):  # its reader is a goroutine of its own
+        at_client, stage.known_losses = truth.without(0, nginx.sizes(1)[1]), 1
+    yield from compared(stage, nginx, client, truth, at_client)
     if shape != "older":
         yield from crossed(stage, nginx, client, nginx.port, COUNT if shape == "fresh" else 1)
 
@@ -127,11 +139,9 @@ def asked_by_python(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
     server.idle()
     stage.drain()
     truth = at_server = Truth.booked(books)
-    if shape == "older" and name in BLOCKING:
-        at_server, stage.known_losses = truth.without_first(books), 1
-        seen = stage.end(server.pids, Role.SERVER)
-        unpaired = sum(sum(flow.http.unpaired.values()) for flow in seen.flows if flow.http)
-        yield Finding("answers without their request at the server", 1, unpaired)
+    if shape == "older" and name in BLOCKING | IN_MEMORY:
+        first = books["first_request_bytes"], books["first_response_bytes"]
+        at_server, stage.known_losses = truth.without(*first), 1 if name in BLOCKING else 2
     yield from compared(stage, server, client, at_server, truth)
     if shape != "older":
         yield from crossed(stage, server, client, PORT, COUNT if shape == "fresh" else 1)
@@ -164,7 +174,7 @@ def enter(name: str, shape: str) -> None:
     def as_client(stage: Stage) -> Iterator[Finding]:
         yield from against_nginx(stage, name, shape)
 
-    if name != "Python":
+    if name != "Python" and not (name.startswith("Go") and shape == "older"):
 
         @case(f"TLS inside: {name} server, Python client, {shape}", package=package)
         def as_server(stage: Stage) -> Iterator[Finding]:
@@ -173,8 +183,7 @@ def enter(name: str, shape: str) -> None:
 
 for each in PROGRAMS:
     for shape in SHAPES:
-        if not (shape == "older" and each in JOINED_LATER):
-            enter(each, shape)
+        enter(each, shape)
 
 
 def others(stage: Stage, library: str, command: list[str], requests: int) -> Iterator[Finding]:
