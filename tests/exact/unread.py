@@ -30,7 +30,7 @@ def unread(stage: Stage, command: list[str], why: Reason) -> Iterator[Finding]:
     stage.drain()
     yield from truth.compared("the server", stage.end(nginx.pids, Role.SERVER))
     seen = stage.end(client.known, Role.CLIENT)
-    yield from Truth({}, (0, 0)).compared("the client", seen)
+    yield from Truth({}, (0, 0), 0).compared("the client", seen)
     unseen = sum(flow.tls.connections - flow.tls.readable for flow in seen.flows)
     opened = nginx.opened
     yield Finding("connections unread at the client", opened, unseen)
