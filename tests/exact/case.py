@@ -4,7 +4,6 @@ A case: real programs, traffic, and rows that say what is true and what podwire 
 In: a function of a `Stage` that yields findings.  Out: rows, with the incumbent's figure beside.
 """
 
-import shutil
 import sys
 import tempfile
 import time
@@ -90,13 +89,8 @@ class Case:
     package: str = ""
     """Of an elder Debian; `make exact` alone fetches it."""
 
-    tool: str = ""
-    """A large program that it plays with, which not everybody has."""
-
-    @property
-    def lacks(self) -> str:
-        """What has to be installed first, if anything."""
-        return self.tool if self.tool and not shutil.which(self.tool) else ""
+    lacks: str = ""
+    """What it plays with and is not installed here."""
 
     def rows(self) -> list[Row]:
         """Play it."""
@@ -125,13 +119,13 @@ CASES: dict[str, Case] = {}
 
 
 def case(
-    name: str, *, seconds: int = 0, package: str = "", tool: str = ""
+    name: str, *, seconds: int = 0, package: str = "", lacks: str = ""
 ) -> Callable[[Callable[["Stage"], Iterator[Finding]]], Callable[["Stage"], Iterator[Finding]]]:
     """Enter a function in the list of cases, under its module's title."""
 
     def enter(run: Callable[[Stage], Iterator[Finding]]) -> Callable[[Stage], Iterator[Finding]]:
         assert name not in CASES, name
-        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, package, tool)
+        CASES[name] = Case(name, run.__module__.rpartition(".")[2], run, seconds, package, lacks)
         return run
 
     return enter

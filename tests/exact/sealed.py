@@ -7,6 +7,8 @@ What is built lies under ~/.cache/podwire/sealed by its source, and outlives the
 
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -62,6 +64,30 @@ def python_program(kind: str) -> list[str]:
     return [sys.executable, str(FOREIGN / "sealed.py"), kind]
 
 
+def lacks_java() -> str:
+    return "" if shutil.which("java") else "java"
+
+
+def lacks_cargo() -> str:
+    """One that reads the lock file of today."""
+    if not shutil.which("cargo"):
+        return "cargo"
+    said = subprocess.run(["cargo", "--version"], capture_output=True, text=True, check=False)
+    version = re.match(r"cargo (\d+)\.(\d+)", said.stdout)
+    return "" if version and (int(version[1]), int(version[2])) >= CARGO else "cargo 1.85"
+
+
+def rust_program() -> list[str]:
+    """One with rustls in it: minutes, once."""
+    source = FOREIGN / "rustls"
+    inputs = [source / "Cargo.toml", source / "Cargo.lock", source / "src" / "main.rs"]
+    mark = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:12]
+    target = CACHE / f"rustls-{mark}"
+    command = ["cargo", "build", "--release", "--locked", "--target-dir", str(target)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    return [str(target / "release" / "sealed")]
+
+
 def stripped() -> list[str]:
     """The C program with OpenSSL linked in, and no symbols to find it by."""
     libraries = [str(LIBRARIES / name) for name in ("libssl.a", "libcrypto.a")]
@@ -80,6 +106,9 @@ PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
     "Go, stripped": lambda: go_program("go-stripped", "-ldflags=-s -w"),
 }
 """Each both a server and a client."""
+
+CARGO = 1, 85
+"""What the crates that the Rust program uses ask for."""
 
 PACKAGES: Mapping[str, str] = {"OpenSSL 1.1": OPENSSL}
 """Those that need a package of an elder Debian."""

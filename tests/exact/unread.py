@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from exact.case import Finding, Stage, case
 from exact.nginx import Logged
 from exact.plaintext import SIZES, Truth, crossed, nginx_of, read_through
-from exact.sealed import FOREIGN, stripped
+from exact.sealed import FOREIGN, lacks_cargo, lacks_java, rust_program, stripped
 from podwire.model.flow import Role
 from podwire.model.tls import Reason, blame
 
@@ -43,6 +43,11 @@ def without_symbols(stage: Stage) -> Iterator[Finding]:
     yield from unread(stage, stripped(), Reason.STRIPPED)
 
 
-@case("TLS unread: nginx, Java", tool="java")
+@case("TLS unread: nginx, Java", lacks=lacks_java())
 def java(stage: Stage) -> Iterator[Finding]:
     yield from unread(stage, ["java", str(FOREIGN / "Sealed.java")], Reason.COMPILED)
+
+
+@case("TLS unread: nginx, rustls", seconds=300, lacks=lacks_cargo())
+def rustls(stage: Stage) -> Iterator[Finding]:
+    yield from unread(stage, rust_program(), Reason.INLINED)
