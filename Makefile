@@ -16,6 +16,7 @@ help: ## list the targets
 demo: .venv/ready ## set everything up and watch a real shop (ARGS='--check --output json')
 	@./setup.sh demo >&2
 	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
+	@$(BIN)/python -m podwire.demo.skywalking || true # offline: then the shop has no courier
 	@exec $(BIN)/podwire demo $(ARGS)
 
 test: .venv/ready ## set everything up and pass every test, BPF and browser included

@@ -4,7 +4,6 @@ The slow and failed requests of a program that the real SkyWalking agent instrum
 The server keeps every byte it got and sent: that is what the samples are compared with.
 """
 
-import hashlib
 import json
 import os
 import socket
@@ -19,11 +18,11 @@ from typing import Any
 import pytest
 from bench.stage import INSTANCE, SERVICE, Stage, stage, wait
 
+from podwire.demo.skywalking import installed
 from podwire.model.identity import instance_id, service_id
 from podwire.wire.graphql import ask
 
 pytestmark = pytest.mark.root
-ROOT = Path(__file__).parents[2]
 
 CREATE = """
 mutation ($request: EBPFProfilingNetworkTaskRequest!) {
@@ -90,14 +89,7 @@ class Server:
 @pytest.fixture(scope="module")
 def skywalking() -> Path:
     """A folder with SkyWalking's own agent, installed once."""
-    pinned = Path(__file__).parent / "skywalking.txt"
-    folder = ROOT / ".output" / f"skywalking-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
-    if not folder.is_dir():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        options = ["--require-hashes", "-r", str(pinned), "--target", f"{folder}.new"]
-        subprocess.run([*command, *options], check=True)
-        Path(f"{folder}.new").rename(folder)
-    return folder
+    return installed()
 
 
 @pytest.fixture(scope="module")

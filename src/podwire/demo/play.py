@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from podwire.demo import leftover
+from podwire.demo import leftover, skywalking
 from podwire.demo.check import Verdict, check
 from podwire.demo.compare import PREFIX
 from podwire.demo.ledger import Expected
+from podwire.demo.relay import relayed
 from podwire.demo.rules import MONITORED
 from podwire.demo.shopkeeper import Shop
 from podwire.demo.stage import Places, Programs, Stage, answering, free, task_running
@@ -24,6 +25,7 @@ from podwire.wire.graphql import Refused, Unanswered
 
 KEEP_INTERVAL_S = 60.0
 LOOK_INTERVAL_S = 2.0
+BACKEND = "backend.sock"
 REQUESTS, WRITES = f"{PREFIX}http1_request_cpm", f"{PREFIX}client_write_cpm"
 Say = Callable[[str], None]
 Result = TypeVar("Result")
@@ -74,7 +76,10 @@ async def verdict(options: Options, say: Say) -> Verdict:
 
 async def watched(options: Options, say: Say, show: Callable[[Picture], None]) -> None:
     """Keep the shop open and show what arrives, for so long or until cancelled."""
-    async with opened(options, say) as (shop, stage):
+    async with (
+        opened(options, say) as (shop, stage),
+        relayed(shop.folder / BACKEND, stage.grpc),
+    ):
         await _unless_broken(stage, _evening(shop, stage, options, say, show))
 
 
@@ -123,6 +128,7 @@ async def _evening(
     shop: Shop, stage: Stage, options: Options, say: Say, show: Callable[[Picture], None]
 ) -> None:
     task = await _measured(stage, say)
+    await _invited(shop, say)
     since_s = time.time()
     helpers = [
         asyncio.create_task(_keep(stage, task)),
@@ -134,6 +140,15 @@ async def _evening(
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
+
+
+async def _invited(shop: Shop, say: Say) -> None:
+    """The courier comes when SkyWalking's agent is there; its requests are sampled."""
+    if not skywalking.folder().is_dir():
+        say("no courier: SkyWalking's agent is not here; python -m podwire.demo.skywalking gets it")
+        return
+    await shop.invite(str(shop.folder / BACKEND), skywalking.folder())
+    say("a courier asks for slow, lost and broken orders, traced by SkyWalking's own agent")
 
 
 async def _keep(stage: Stage, task: str) -> None:

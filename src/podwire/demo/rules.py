@@ -7,8 +7,10 @@ In: a demo's name.  Out: a configuration for `podwire agent`.
 from typing import Any
 
 SERVICE, INSTANCE, LAYER = "shop.demo", "shop-pod-0", "K8S_SERVICE"
-GATEWAY, ORDERS = "gateway", "orders"
+GATEWAY, ORDERS, COURIER = "gateway", "orders", "courier"
 MONITORED = (GATEWAY, ORDERS)
+GUESTS = (COURIER,)
+"""Measured when they come; nobody waits for them."""
 
 
 def title(demo: str, program: str) -> str:
@@ -26,6 +28,6 @@ def configuration(demo: str) -> dict[str, Any]:
             "layer": LAYER,
             "command_line": f"{title(demo, program)}$",
         }
-        for program in MONITORED
+        for program in (*MONITORED, *GUESTS)
     ]
     return {"agent": {"hosts": hosts}}

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +22,13 @@ import trustme
 from podwire.app.programs import die_with_parent
 from podwire.demo import ledger, leftover, network
 from podwire.demo.network import PORTS, SetupError
-from podwire.demo.rules import title
+from podwire.demo.rules import COURIER, title
 
 PROGRAMS = Path(__file__).parent / "shop"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 15.0
+COURIER_PAUSE_S = 0.5
+NOTHING: Mapping[str, str] = {}
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 TOOLS = {"ip": "iproute2", "nft": "nftables", "ethtool": "ethtool", "nginx": "nginx-light"}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -123,6 +126,17 @@ class Shop:
             self._start("gateway", "pod", *self._python("gateway", gateway)),
         )
 
+    async def invite(self, backend: str, agent: Path) -> None:
+        """Let the courier in, who reports traces to a backend's socket by SkyWalking's agent."""
+        settings = {
+            "backend": f"unix:{backend}",
+            "orders": ("127.0.0.1", PORTS["orders"]),
+            "pause_s": COURIER_PAUSE_S,
+            "service": COURIER,
+        }
+        beside = {"PYTHONPATH": str(agent)}
+        await self._start(COURIER, "pod", *self._python(COURIER, settings), beside=beside)
+
     async def run(self, seconds: float = 0) -> None:
         """Let customers in for so long, or until `stop`; returns when the last is served."""
         settings = {
@@ -139,7 +153,7 @@ class Shop:
 
     async def stop(self) -> ledger.Ledger:
         """Send everybody home in the order of the traffic, and read the books."""
-        for name in ("client", "gateway", "orders", "payments", "web"):
+        for name in (COURIER, "client", "gateway", "orders", "payments", "web"):
             await self._end(name, signal.SIGTERM)
         lost = {house: await network.lost_packets(self._network, house) for house in network.LOSSY}
         return ledger.read(self.folder, lost, self._began_s, time.time())
@@ -208,8 +222,10 @@ class Shop:
         (self.folder / "nginx.conf").write_text(text)
         return ["nginx", "-e", self._path("nginx.err"), "-c", self._path("nginx.conf")]
 
-    async def _start(self, name: str, house: str, *command: str) -> None:
-        """Start a program in a house and wait until it listens."""
+    async def _start(
+        self, name: str, house: str, *command: str, beside: Mapping[str, str] = NOTHING
+    ) -> None:
+        """Start a program in a house, with more in its environment; wait until it listens."""
         with (self.folder / f"{name}.err").open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
                 *network.enter(self._network.namespace(house)),
@@ -217,7 +233,7 @@ class Shop:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, leftover.MARK: self.name},
+                env={**os.environ, leftover.MARK: self.name, **beside},
                 preexec_fn=die_with_parent,
             )
         self._processes[name] = process

@@ -35,6 +35,10 @@ class Stage(Protocol):
         """`http://HOST:PORT` of GraphQL and the page."""
 
     @property
+    def grpc(self) -> str:
+        """HOST:PORT of its gRPC."""
+
+    @property
     def backend(self) -> Backend:
         """Its GraphQL."""
 
@@ -85,7 +89,7 @@ class Programs:
         self._demo = demo
         self._folder = folder
         self._status = folder / "agent.json"
-        self.address = f"http://{places.http}"
+        self.address, self.grpc = f"http://{places.http}", places.grpc
         self.backend = Backend(self.address)
         self.programs = (
             Program("backend", self._backend(places)),

@@ -42,6 +42,8 @@ class Orders:
 
     def _answer(self, asked: Message, payments: list[Secure]) -> tuple[int, bytes]:
         method, target, _ = asked.words
+        if target.startswith("/lost/"):
+            return 404, b'{"error": "nobody has seen this order"}'
         if target.endswith("/broken"):
             return 500, b'{"error": "the order book has a page missing"}'
         if target.endswith("/slow"):
