@@ -86,3 +86,21 @@ def test_a_share_that_comes_back_after_its_process_leaves_too(
         left = settled(kernel, lambda: ended.pid in shares.read()[0].tolist(), 0)
         assert not left
         assert os.getpid() in shares.read()[0].tolist()
+
+
+@pytest.mark.root
+def test_readings_of_flows_that_have_gone_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of flows is not remembered by what it took to read them."""
+    monkeypatch.setattr(slots, "GRACE_S", GRACE_S)
+    monkeypatch.setattr(slots, "ROWS_AT_ONCE", 2)
+    with watching(flow_slots=16) as kernel, socket.create_server(("127.0.0.1", 0)) as listener:
+        assert kernel._program
+        readings = kernel._program._slots._parts
+        found = []
+        for _ in range(3):
+            visited(listener)
+            kernel.drain()
+            found.append(len(readings))
+
+        assert max(found) > 0
+        assert 0 == settled(kernel, lambda: len(readings), 0)

@@ -30,26 +30,24 @@ class Increase:
         self.still: Array = np.zeros(0, np.int64)
         """For how many readings a place has not changed."""
 
-    def take(self, now: Array, first: int = 0) -> tuple[Array, Array]:
+    def take(self, now: Array) -> tuple[Array, Array]:
         """
         Places that changed since the last reading, and their increases.
 
-        `now` reads the places from `first` on.  A total that has grown while its count has not
-        belongs to something whose counting is just underway: it is taken together with its count,
-        the next time.
+        A total that has grown while its count has not belongs to something whose counting is just
+        underway: it is taken together with its count, the next time.
         """
-        self._grow(first + len(now))
-        before = self.rows[first : first + len(now)]
+        self._grow(len(now))
+        before = self.rows
         changed = np.flatnonzero((_bytes(now) != _bytes(before)).any(axis=1))
-        still = self.still[first : first + len(now)]
-        still += 1
-        still[changed] = 0
+        self.still += 1
+        self.still[changed] = 0
         reached, known = now.take(changed), before.take(changed)
         gained = difference(reached, known)
         for count, total in PAIRS:
             _hold_back(count, total, gained, reached, known)
         _bytes(before)[changed] = _bytes(reached)
-        return changed + first, gained
+        return changed, gained
 
     def _grow(self, size: int) -> None:
         known = len(self.rows)

@@ -246,20 +246,21 @@ class _Program:
         reasons = self._reasons.take()
         tick_ns = self._tick_ns()
         flows: list[Flow] = []
-        for slots, gained in self._changed(reasons):
-            rows = self._slots.rows[slots]
+        for slots, rows, gained in self._changed(reasons):
             flows += decode.flows(slots.tolist(), rows, gained, reasons, tick_ns)
         self._reasons.forget(self._slots.give_back(set(self._watched.read()[0].tolist())))
         return flows
 
-    def _changed(self, reasons: Collection[int]) -> Iterator[tuple[Array, Array]]:
-        """Slots and what they gained; those that have but a new reason gained nothing else."""
+    def _changed(self, reasons: Collection[int]) -> Iterator[tuple[Array, Array, Array]]:
+        """Slots, their reading, and what they gained: with but a new reason, nothing else."""
         silent = {*reasons} - {0}
-        for slots, gained in self._slots.take(int(self._clock()["flows"])):
-            yield slots, gained
+        for slots, rows, gained in self._slots.take(int(self._clock()["flows"])):
+            yield slots, rows, gained
             silent.difference_update(slots.tolist())
         if silent:
-            yield np.array(sorted(silent)), np.zeros(len(silent), self._slots.rows.dtype)
+            rest = np.array(sorted(silent))
+            rows = self._slots.rows_of(rest)
+            yield rest, rows, np.zeros_like(rows)
 
     def _clock(self) -> Any:
         return self._usage.get(np.zeros(1, np.uint32))
