@@ -359,11 +359,11 @@ near int end_head(struct feed *feed)
 	if (is_response && connection->popped != connection->pushed)
 		request = connection->queue[connection->popped & (QUEUE - 1)];
 	message->remaining = 0;
-	if (is_response && has_no_body(message, request)) {
-		end_message(feed);
-	} else if (request & REQUEST_IS_CONNECT && message->status / 100 == 2) {
+	if (request & REQUEST_IS_CONNECT && message->status / 100 == 2) {
 		end_message(feed);
 		stop_http(connection);
+	} else if (is_response && has_no_body(message, request)) {
+		end_message(feed);
 	} else if (message->flags & IS_CHUNKED) {
 		message->column = 0;
 		message->state = MESSAGE_CHUNK_SIZE;

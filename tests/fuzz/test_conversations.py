@@ -63,6 +63,7 @@ FOUND: dict[str, tuple[bytes, ...]] = {
         b">GET / HTTP/1.1\r\n\r\n",
         b"<HTTP/1.1 200 OK\r\nTransfer-Count:2\r\n\r\nno end yet",
     ),
+    "a tunnel whose answer has no body": (b">CONNECT ", b"<HTTP/1.1 204\n\n", b">o"),
     "an upgrade before the request is whole": (b">GET ", b"<HTTP/1.1 101\n\n"),
 }
 """Smallest streams that once made a difference; `>` is the client's way."""
