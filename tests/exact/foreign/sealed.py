@@ -111,6 +111,28 @@ def get(address: str, port: int, shape: str, wishes: list[str]) -> None:
     print(json.dumps(counts))
 
 
+def get_at_once(address: str, port: int, wishes: list[str]) -> None:
+    """All wishes on each of ten connections."""
+    context, books = asking(), [Counter[str]() for _ in range(10)]
+
+    def visit(counts: Counter[str]) -> None:
+        with context.wrap_socket(socket.create_connection((address, port))) as channel:
+            line = Plain(channel)
+            for at in range(0, len(wishes), 3):
+                line.send(data := question(wishes[at], wishes[at + 1], int(wishes[at + 2])))
+                note(counts, data, head := line.head())
+                line.skip(length_of(head))
+
+    print("ready", flush=True)
+    sys.stdin.readline()
+    visitors = [threading.Thread(target=visit, args=(counts,)) for counts in books]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    print(json.dumps(sum(books, Counter())))
+
+
 def note(counts: Counter[str], data: bytes, head: bytes) -> None:
     size = len(head) + length_of(head)
     if not counts:
@@ -178,6 +200,8 @@ def main() -> None:
         asyncio.run(get_async(address, int(port), rest[0], rest[1:]))
     elif role == "serve":
         serve(address, int(port), *rest)
+    elif rest[0] == "ten":
+        get_at_once(address, int(port), rest[1:])
     else:
         get(address, int(port), rest[0], rest[1:])
 
