@@ -3,9 +3,9 @@ TLS, inside: the requests of encrypted connections, read where a library hands o
 
 Messages and statuses are nginx's log or a client's own book; what crosses the socket is ciphertext
 and is counted as bytes and calls by strace.  A client keeps one connection (keep), makes one a
-request (fresh), uses ten at once (ten), or has used its one before anybody watched (older).  Older
-sessions of a Go server are not here: its second reader makes it miss one exchange or a few, each by
-name.
+request (fresh), uses ten at once (ten), sends all before it reads (piped), or has used its only one
+before anybody watched (older).  Older sessions of a Go server are not here: its second reader makes
+it miss one exchange or a few, each by name.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from exact.secure import enciphered
 from podwire.model.flow import Role
 
 SIZES = (1, 850, 30_000, 1_000_000)
-SHAPES = ("keep", "fresh", "ten", "older")
+SHAPES = ("keep", "fresh", "ten", "piped", "older")
 
 BLOCKING = {"OpenSSL 3", "OpenSSL 1.1", "static OpenSSL", "GnuTLS", "Go", "Go, stripped"}
 """
@@ -46,7 +46,13 @@ def wishes(taker: str = "") -> list[str]:
 
 
 COUNT = len(wishes()) // 3
-CONNECTIONS = {"keep": 1, "fresh": COUNT, "ten": 10}
+PIPED = [word for size in SIZES[:3] for word in ("GET", f"/{size}", "0")] * 3
+"""Requests that are sent before any answer is read: few enough bytes not to wait for each other."""
+
+PIPING = {"asyncio", "Node", "Go", "Go, stripped"}
+"""Servers that take a request while they answer another; ours in C forgets it."""
+
+CONNECTIONS = {"keep": 1, "fresh": COUNT, "ten": 10, "piped": 1}
 """That each shape opens while it is watched."""
 
 
@@ -134,7 +140,8 @@ def asked_by_python(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
     where = (home.address, str(PORT))
     server = stage.program(home, [*program(name), "serve", *where, *keys], trace=True)
     server.ready()
-    ask = [*program("Python"), "get", *where, shape, *wishes()]
+    chosen = PIPED if shape == "piped" else wishes()
+    ask = [*program("Python"), "get", *where, shape, *chosen]
     client = stage.program(away, ask, trace=True)
     client.ready()
     read_through(stage, server, client)
@@ -175,12 +182,14 @@ def enter(name: str, shape: str) -> None:
     """The cases of one library: its client of nginx, and its server."""
     package = PACKAGES.get(name, "")
 
-    if shape != "ten" or name == "Python":
+    if shape not in ("ten", "piped") or (shape, name) == ("ten", "Python"):
 
         @case(f"TLS inside: nginx, {name} client, {shape}", package=package)
         def as_client(stage: Stage) -> Iterator[Finding]:
             yield from against_nginx(stage, name, shape)
 
+    if shape == "piped" and name not in PIPING:
+        return
     if name != "Python" and not (name.startswith("Go") and shape == "older"):
 
         @case(f"TLS inside: {name} server, Python client, {shape}", package=package)

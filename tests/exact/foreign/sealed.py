@@ -111,6 +111,21 @@ def get(address: str, port: int, shape: str, wishes: list[str]) -> None:
     print(json.dumps(counts))
 
 
+def get_piped(address: str, port: int, wishes: list[str]) -> None:
+    """All that is asked for at once, over one connection, before the first answer is read."""
+    context, counts = asking(), Counter[str]()
+    texts = [question(wishes[at], wishes[at + 1], 0) for at in range(0, len(wishes), 3)]
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with context.wrap_socket(socket.create_connection((address, port))) as channel:
+        line = Plain(channel)
+        line.send(b"".join(texts))
+        for data in texts:
+            note(counts, data, head := line.head())
+            line.skip(length_of(head))
+    print(json.dumps(counts))
+
+
 def get_at_once(address: str, port: int, wishes: list[str]) -> None:
     """All wishes on each of ten connections."""
     context, books = asking(), [Counter[str]() for _ in range(10)]
@@ -200,6 +215,8 @@ def main() -> None:
         asyncio.run(get_async(address, int(port), rest[0], rest[1:]))
     elif role == "serve":
         serve(address, int(port), *rest)
+    elif rest[0] == "piped":
+        get_piped(address, int(port), rest[1:])
     elif rest[0] == "ten":
         get_at_once(address, int(port), rest[1:])
     else:
