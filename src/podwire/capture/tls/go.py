@@ -22,11 +22,11 @@ FUNCTIONS = {
 
 LAYOUT = {"conn": 0, "fd": 0, "sysfd": 16, "family": 56, "sotype": 64}
 """
-From Go 1.18 to 1.26, in bytes: `conn` of tls.Conn is an interface, whose second word is a
+From Go 1.18 to 1.27, in bytes: `conn` of tls.Conn is an interface, whose second word is a
 *net.TCPConn; its `fd` is a *net.netFD, and that begins with `sysfd` and has `family` and `sotype`.
 """
 
-NEWEST = (1, 26)
+NEWEST = (1, 27)
 """The last Go whose layout was looked at."""
 
 
