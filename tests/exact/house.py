@@ -62,10 +62,15 @@ class House:
         return done.stdout
 
     def prepare(self, device: str) -> None:
-        """Bring a device up: nothing is merged, and a kernel thread receives what arrives."""
+        """
+        Bring a device up: nothing is merged, and a kernel thread receives what arrives.
+
+        Kernels before 5.12 have no such threads.
+        """
         self.run("ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "on")
         self.run("ip", "link", "set", device, "gro_max_size", "1", "up")
-        threaded = f"mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/{device}/threaded"
+        switch = f"/sys/class/net/{device}/threaded"
+        threaded = f"mount -t sysfs sysfs /sys && if [ -e {switch} ]; then echo 1 >{switch}; fi"
         self.run("unshare", "--mount", "sh", "-c", threaded)
 
     def sockets(self, port: int) -> int:
