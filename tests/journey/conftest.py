@@ -1,5 +1,6 @@
 """The real demo, running: what the journeys look at."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -33,10 +34,14 @@ def edges(address: str) -> int:
 def shop_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page's address of a `podwire demo` whose four edges have all been seen."""
     address = f"127.0.0.1:{free_port()}"
-    said = tmp_path_factory.mktemp("demo") / "said"
+    folder = tmp_path_factory.mktemp("demo")
+    said = folder / "said"
+    alone = {**os.environ, "XDG_CACHE_HOME": str(folder)}  # no courier, installed or not
     command = [sys.executable, "-m", "podwire.cli", "demo", "--http", address]
     with said.open("wb") as output:
-        demo = subprocess.Popen([*command, "--grpc", "127.0.0.1:0"], stdout=output, stderr=output)
+        demo = subprocess.Popen(
+            [*command, "--grpc", "127.0.0.1:0"], stdout=output, stderr=output, env=alone
+        )
     try:
         wait(f"the shop: {said}", lambda: edges(f"http://{address}") == 4, 60)
         yield f"http://{address}"
