@@ -63,11 +63,18 @@ def test_a_run_that_is_ended_leaves_nothing(number: int) -> None:
     script = "from e2e import apart\nimport sys\napart.run(('sh', '-c', sys.argv[1]))"
     environment = {**os.environ, "PYTHONPATH": "tests"}
     command = (sys.executable, "-c", script, MESS + "exec sleep 600")
-    running = subprocess.Popen(command, env=environment, start_new_session=True)
+    running = subprocess.Popen(
+        command, env=environment, start_new_session=True, preexec_fn=_hear_interrupts
+    )
     wait_until(PID.exists, "the mess is made")
     os.killpg(running.pid, number)
-    running.wait()
+    running.wait(60)
     if number == signal.SIGKILL:
         apart.undo()
 
     assert_clean()
+
+
+def _hear_interrupts() -> None:
+    """The tests themselves may run in the background of a shell, where Ctrl-C means nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
