@@ -76,7 +76,7 @@ bench: .venv/ready ## measure and print ratios (bench/README.md holds a run)
 	@$(BIN)/python hatch_build.py bpf native stubs ui >&2
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-capture: .venv/ready ## what measuring costs, in alternating runs (ARGS=--quick takes a minute)
+bench-capture: .venv/ready ## what measuring costs, in alternating runs (ARGS=--quick takes two minutes)
 	@./setup.sh demo >&2
 	@$(BIN)/python hatch_build.py bpf native stubs >&2
 	@$(BIN)/python -m bench.capture $(ARGS)

@@ -10,12 +10,14 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import psutil
 
 from bench import account, bare
@@ -23,7 +25,7 @@ from bench.account import run_time, statistics
 from bench.carry import carried
 from bench.machine import machine
 from bench.native import BUILT, HERE, allow_files, built, cpu_ns, echo, load_command, measured, pin
-from bench.pairs import Comparison, Run, compare
+from bench.pairs import Comparison, Run, alternate
 from bench.row import Row
 from bench.stage import free_port, wait
 from podwire.app.programs import die_with_parent
@@ -44,18 +46,23 @@ http {{
 """
 
 
+HEAD = """\
+| load | what | without | nothing | with | with / without | nothing / without | with / nothing |
+|---|---|--:|--:|--:|--:|--:|--:|"""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long everything takes."""
 
-    pairs: int
+    turns: int
     seconds: float
     agent_seconds: float
     calls: int
 
 
-FULL = Plan(pairs=14, seconds=2.5, agent_seconds=10, calls=1_000_000)
-QUICK = Plan(pairs=2, seconds=0.4, agent_seconds=2, calls=100_000)
+FULL = Plan(turns=12, seconds=2, agent_seconds=10, calls=1_000_000)
+QUICK = Plan(turns=2, seconds=0.4, agent_seconds=2, calls=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +123,66 @@ def loaded(service: Service, kernel: Kernel, rate: float, seconds: float) -> Run
     }
 
 
-def watch(service: Service, kernel: Kernel, is_on: bool) -> None:  # noqa: FBT001 - a switch
-    """Measure a service, or leave it alone: then nothing is attached."""
-    kernel.watch(service.pids if is_on else ())
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A figure in each mode, turn by turn."""
+
+    load: str
+    what: str
+    without: tuple[float, ...]
+    nothing: tuple[float, ...]
+    with_: tuple[float, ...]
+
+    def line(self) -> str:
+        """A row of the table."""
+        figures = " | ".join(
+            figure(float(np.median(mode))) for mode in (self.without, self.nothing, self.with_)
+        )
+        ratios = " | ".join(
+            ratio(Comparison(before, after))
+            for before, after in (
+                (self.without, self.with_),
+                (self.without, self.nothing),
+                (self.nothing, self.with_),
+            )
+        )
+        return f"| {self.load} | {self.what} | {figures} | {ratios} |"
 
 
-def costs(plan: Plan) -> Iterator[tuple[str, str, Comparison]]:
-    """Both services, at a fixed rate and flat out, with and without."""
+class Modes:
+    """Nothing attached at all; programs that do nothing; podwire, watching."""
+
+    def __init__(self, kernel: Kernel, pids: tuple[int, ...]) -> None:
+        self._kernel, self._pids = kernel, pids
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._without()
+
+    def found(self, load: str, measure: Callable[[], Run], turns: int) -> Iterator[Found]:
+        """What is measured, in each mode in turn."""
+        modes = self._without, self._nothing, self._with
+        for what, (without, nothing, with_) in alternate(measure, modes, turns).items():
+            yield Found(load, what, without, nothing, with_)
+
+    def _without(self) -> None:
+        self._held.close()
+        self._kernel.watch(())
+
+    def _nothing(self) -> None:
+        self._without()
+        self._held.enter_context(bare.nothing())
+
+    def _with(self) -> None:
+        self._held.close()
+        self._kernel.watch(self._pids)
+
+
+def costs(plan: Plan) -> Iterator[Found]:
+    """Both services, at a fixed rate and flat out."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kernel = Kernel()
@@ -131,14 +191,10 @@ def costs(plan: Plan) -> Iterator[tuple[str, str, Comparison]]:
             stack.enter_context(nginx(folder)),
             stack.enter_context(redis_like()),
         ):
+            modes = stack.enter_context(Modes(kernel, service.pids))
             for load, rate in (("10,000/s", RATE), ("flat out", 0.0)):
-                found = compare(
-                    partial(loaded, service, kernel, rate, plan.seconds),
-                    partial(watch, service, kernel),
-                    plan.pairs,
-                )
-                for what, comparison in found.items():
-                    yield f"{service.name}, {load}", what, comparison
+                run = partial(loaded, service, kernel, rate, plan.seconds)
+                yield from modes.found(f"{service.name}, {load}", run, plan.turns)
 
 
 def exchange(plan: Plan, floor_ns: float) -> Iterator[Row]:
@@ -177,27 +233,18 @@ def gated(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
         process.communicate()
 
 
-def stranger(plan: Plan) -> Iterator[tuple[str, str, Comparison]]:
-    """A read of one byte by somebody unwatched: programs that do nothing, then ours instead."""
+def stranger(plan: Plan) -> Iterator[Found]:
+    """A read of one byte by somebody unwatched."""
     kernel = Kernel()
-    floor = ExitStack()
-
-    def switch(is_on: bool) -> None:  # noqa: FBT001 - a switch
-        floor.close()
-        if is_on:
-            kernel.watch([1])  # not this process: children of a watched one are watched
-        else:
-            kernel.watch([])
-            floor.enter_context(bare.nothing())
 
     def measure() -> Run:
         return {"time of a read(), ns": call_ns(plan.calls)}
 
     try:
-        for what, comparison in compare(measure, switch, plan.pairs).items():
-            yield "a stranger, over programs that do nothing", what, comparison
+        # not this process: children of a watched one are watched
+        with Modes(kernel, (1,)) as modes:
+            yield from modes.found("a stranger", measure, plan.turns)
     finally:
-        floor.close()
         kernel.close()
 
 
@@ -241,31 +288,31 @@ def sizes() -> Iterator[Row]:
         kernel.close()
 
 
-def line(load: str, what: str, comparison: Comparison) -> str:
-    """A comparison as a row of the table."""
-    without, with_ = comparison.medians()
+def figure(value: float) -> str:
+    """Four digits, or whole."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
+
+
+def ratio(comparison: Comparison) -> str:
+    """The ratio, and where it lies at 95 %."""
     low, high = comparison.interval
-    figures = f"{without:,.4g} | {with_:,.4g} | {comparison.ratio:.3f} | {low:.3f} to {high:.3f}"
-    if without >= 1000:
-        figures = figures.replace(f"{without:,.4g}", f"{without:,.0f}", 1)
-        figures = figures.replace(f"{with_:,.4g}", f"{with_:,.0f}", 1)
-    return f"| {load} | {what} | {figures} |"
+    return f"{comparison.ratio:.3f} ({low:.3f} to {high:.3f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="two minutes, to see that it works")
     parser.add_argument("--runs", type=Path, help="folder of the raw runs")
     chosen = parser.parse_args()
     plan = QUICK if chosen.quick else FULL
     allow_files(4096)
-    compared: list[tuple[str, str, Comparison]] = []
-    print(f"Measured on {machine()}; {plan.pairs} alternating pairs of {plan.seconds} s.\n")
-    print("| load | what | without | with | ratio | 95 % |\n|---|---|--:|--:|--:|--:|")
+    compared: list[Found] = []
+    print(f"Measured on {machine()}; {plan.turns} turns of three runs of {plan.seconds} s.\n")
+    print(HEAD)
     for part in (costs, stranger):
-        for load, what, comparison in part(plan):
-            compared.append((load, what, comparison))
-            print(line(load, what, comparison), flush=True)
+        for found in part(plan):
+            compared.append(found)
+            print(found.line(), flush=True)
     floor = floor_ns(plan.calls)
     rows: list[Row] = []
     print("\n| what | figure | note |\n|---|--:|---|")
@@ -276,15 +323,13 @@ def main() -> None:
     save(chosen.runs or (BUILT if chosen.quick else HERE) / "runs", plan, compared, rows)
 
 
-def save(
-    folder: Path, plan: Plan, compared: list[tuple[str, str, Comparison]], rows: list[Row]
-) -> None:
+def save(folder: Path, plan: Plan, compared: list[Found], rows: list[Row]) -> None:
     """Every run, for whoever wants to look again."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "machine": machine(),
         "plan": asdict(plan),
-        "compared": [{"load": load, "what": what, **asdict(each)} for load, what, each in compared],
+        "compared": [asdict(each) for each in compared],
         "rows": [asdict(row) for row in rows],
     }
     path = folder / time.strftime("capture-%Y%m%d-%H%M.json")

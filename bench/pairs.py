@@ -6,8 +6,9 @@ In: something that is measured, and a switch.  Out: medians, and how sure they a
 pair gives a ratio, and the interval is a bootstrap of the median of the ratios.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,19 +46,25 @@ class Comparison:
 def compare(
     measure: Callable[[], Run], switch: Callable[[bool], None], pairs: int
 ) -> dict[str, Comparison]:
-    """So many pairs of runs, after one that warms up; figures by name."""
+    """So many pairs of runs, without and with; figures by name."""
+    found = alternate(measure, (partial(switch, False), partial(switch, True)), pairs)  # noqa: FBT003
+    return {name: Comparison(without, with_) for name, (without, with_) in found.items()}
+
+
+def alternate(
+    measure: Callable[[], Run], modes: Sequence[Callable[[], None]], turns: int
+) -> dict[str, list[tuple[float, ...]]]:
+    """
+    So many turns of a run in each mode, there and back, after one that warms up.
+
+    For each figure, what it was in each mode, turn by turn. The first mode is left behind.
+    """
     measure()
-    found: list[dict[bool, Run]] = []
-    for turn in range(pairs):
-        runs: dict[bool, Run] = {}
-        for is_on in (False, True) if turn % 2 == 0 else (True, False):
-            switch(is_on)
-            runs[is_on] = measure()
-        found.append(runs)
-    switch(False)  # noqa: FBT003
-    return {
-        name: Comparison(
-            tuple(runs[False][name] for runs in found), tuple(runs[True][name] for runs in found)
-        )
-        for name in found[0][False]
-    }
+    found: list[list[Run]] = [[] for _ in modes]
+    for turn in range(turns):
+        order = range(len(modes)) if turn % 2 == 0 else reversed(range(len(modes)))
+        for place in order:
+            modes[place]()
+            found[place].append(measure())
+    modes[0]()
+    return {name: [tuple(run[name] for run in runs) for runs in found] for name in found[0][0]}
