@@ -46,6 +46,21 @@ async def test_what_waited_is_sent_in_order() -> None:
     assert (4, 0, 0) == (outbox.sent, outbox.dropped, len(outbox))
 
 
+async def test_what_is_being_sent_waits_until_it_is_acknowledged() -> None:
+    """Who looks meanwhile is not told that all has arrived."""
+    seen: list[tuple[int, int]] = []
+    outbox = Outbox[Collection](10)
+    outbox.put(numbered(1, 2, 3))
+
+    async def send(collections: Sequence[Collection]) -> None:
+        seen.append((len(outbox), outbox.sent))
+
+    await outbox.deliver(send, at_once=2)
+
+    assert [(3, 0), (1, 2)] == seen
+    assert (3, 0) == (outbox.sent, len(outbox))
+
+
 async def test_beyond_the_limit_the_oldest_go_and_are_counted() -> None:
     """Memory is bounded; the loss is a number."""
     line, outbox = Line(), Outbox[Collection](2)

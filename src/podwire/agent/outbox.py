@@ -35,6 +35,7 @@ class Outbox(Generic[Item]):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._waiting: deque[Item] = deque()
+        self._under_way: list[Item] = []
         self.sent = 0
         self.dropped = 0
         self.refused = 0
@@ -51,7 +52,7 @@ class Outbox(Generic[Item]):
             await self._deliver(send, batch)
 
     async def _deliver(self, send: Send[Item], batch: list[Item]) -> None:
-        unsent = list(batch)
+        unsent = self._under_way = list(batch)
         try:
             await send(batch)
             unsent.clear()
@@ -62,6 +63,7 @@ class Outbox(Generic[Item]):
                 del unsent[0]
         finally:
             self._waiting.extendleft(reversed(unsent))
+            self._under_way = []
             self._trim()
 
     async def _deliver_alone(self, send: Send[Item], report: Item) -> None:
@@ -89,4 +91,5 @@ class Outbox(Generic[Item]):
             self.dropped += 1
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """What the backend has not acknowledged, also while it is being sent."""
+        return len(self._waiting) + len(self._under_way)
