@@ -141,7 +141,7 @@ def test_the_same_numbers_come_in_every_step(rover: Rover) -> None:
     wrote(rover, 14400)
 
     for step, minutes in (("MINUTE", 1), ("HOUR", 60), ("DAY", 1440)):
-        result = execute(rover, "process_relation_client_write_cpm", duration=span(step, 2))
+        result = execute(rover, "process_relation_client_write_cpm", duration=span(step, 5))
         found = [each["value"] for each in result["results"][0]["values"] if each["value"]]
         assert [str(14400 // minutes)] == found
 

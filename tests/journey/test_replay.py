@@ -68,8 +68,8 @@ def say(line: Target) -> Rover:
     """Processes, meters of two minutes, a sampled request with its trace and event."""
     rover = Rover(line)
     rover.live("web", "service")
-    for minutes in (1, 2):
-        at_ms = meters.last_minute_ms() - minutes * 60_000
+    last_ms = meters.last_minute_ms()
+    for at_ms in (last_ms - 60_000, last_ms - 120_000):
         for _ in range(3):
             rover.meters(single(meters.WRITES, meters.to_remote(rover), 5), timestamp_ms=at_ms)
     rover.log(rover.sample(trace_id=f"trace-{rover.service}"))
