@@ -138,6 +138,10 @@ class Kernel:
         current = self._program.losses() if self._program else {}
         return dict(self._lost + Counter(current))
 
+    def missed(self) -> Mapping[str, int]:
+        """What `hook_missed` is the sum of, by program, while somebody is watched."""
+        return self._program.missed() if self._program else {}
+
     def close(self) -> None:
         if self._program:
             self._lost.update(self._program.losses())
@@ -294,7 +298,11 @@ class _Program:
         """Counts by reason since the programs were loaded."""
         counts = self._enumerated("loss", "losses")
         found = {name: count for name, count in counts.items() if count}
-        return {**found, **self._programs.missed(), **self.recorder.losses}
+        missed = sum(self.missed().values())
+        return {**found, **({"hook_missed": missed} if missed else {}), **self.recorder.losses}
+
+    def missed(self) -> Mapping[str, int]:
+        return self._programs.missed()
 
     def tallies(self) -> Mapping[str, int]:
         """Both sides of the conservation laws, and what is underway on open connections."""
