@@ -8,8 +8,9 @@ import pytest
 
 from capture.tls.program import GO_FORMS, go_program, need, offset_of, said_by
 from capture.tls.test_scan import scanned
-from podwire.capture.tls.go import FUNCTIONS, LAYOUT
+from podwire.capture.tls.go import FUNCTIONS, LAYOUT, MAGIC
 from podwire.capture.tls.point import Family
+from podwire.model.tls import Reason
 
 FIELDS = """
 package main
@@ -94,6 +95,19 @@ def test_the_version_is_the_compilers() -> None:
     assert found
     assert Family.GO is found.family
     assert said_by("go", "version", path).split()[-1] == found.library
+
+
+def test_a_go_between_two_releases_is_known_by_what_it_becomes(tmp_path: Path) -> None:
+    """Such a Go says so before its version; one that nobody looked at is not read by guesses."""
+    program = go_program("stripped").read_bytes()
+    at = program.index(MAGIC) + 32  # length and text of the version
+    version = b"devel go1.99-3fcbf04c"
+    patched = bytes([len(version)]) + version
+    path = tmp_path / "devel"
+    path.write_bytes(program[:at] + patched + program[at + len(patched) :])
+    found = scanned(path)
+    assert found
+    assert ("go1.99-3fcbf04c", Reason.NEW_GO, ()) == (found.library, found.reason, found.points)
 
 
 def test_the_layout_is_the_compilers(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from podwire.capture.tls.point import Call, Point
 BUILD_INFO = ".go.buildinfo"
 MAGIC = b"\xff Go buildinf:"
 IS_INLINE = 2
-VERSION = re.compile(r"go(\d+)\.(\d+)")
+VERSION = re.compile(r"go(\d{1,3})\.(\d{1,3})[\w.+-]{0,32}")
+"""Also in `devel go1.23-3fcbf04c`, of a Go between two releases."""
 
 FUNCTIONS = {
     "crypto/tls.(*Conn).Read": Call.READ,
@@ -43,7 +44,8 @@ def version_of(elf: Elf) -> str:
     info = elf.read(section.offset, min(section.size, 256))
     if not info.startswith(MAGIC) or not info[15] & IS_INLINE:
         return "Go"
-    return info[33 : 33 + info[32]].decode(errors="replace").partition(" ")[0] or "Go"
+    found = VERSION.search(info[33 : 33 + info[32]].decode(errors="replace"))
+    return found[0] if found else "Go"
 
 
 def is_layout_known(version: str) -> bool:
