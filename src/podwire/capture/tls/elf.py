@@ -18,8 +18,17 @@ PIECE = 1 << 20
 MOST = 64 << 20
 """Bytes of one table that are read whole, at most."""
 
-MOST_SEARCHED = 1 << 30
-"""Bytes that are looked through of one file, at most, however often its tables point at them."""
+MOST_READ = 1 << 30
+"""Bytes that are read of one file, at most, however often its tables point at them;"""
+
+LEAST_READ = 1 << 10
+"""and reading fewer than so many counts as much, or small reads would never end."""
+
+MOST_SEGMENTS = 256
+"""Some fifteen are usual, and each address is looked for in all of them."""
+
+LONGEST_NAME, LONGEST_ID = 64, 64
+"""Bytes of a section's name and of a build-id: what is longer is nobody's."""
 
 MOST_NAMES = 4096
 """Places where the names that are looked for may be."""
@@ -73,7 +82,7 @@ class Elf:
     def __init__(self, fd: int, pause: Callable[[], None] = no_pause) -> None:
         self._fd = fd
         self._pause = pause
-        self._left = MOST_SEARCHED
+        self._left = MOST_READ
         self.size = os.fstat(fd).st_size
         head = self.read(0, 64)
         if head[:4] != b"\x7fELF":
@@ -85,29 +94,31 @@ class Elf:
         self._section_size, self._section_count, self._names = struct.unpack_from("<HHH", head, 58)
 
     def read(self, offset: int, size: int) -> bytes:
-        """So many bytes from there, all of them."""
+        """So many bytes from there, all of them, after a pause if one is due."""
         if offset < 0 or size < 0 or offset + size > self.size or size > MOST:
             raise Unreadable("it is cut short, or points outside of itself")
+        self._left -= max(size, LEAST_READ)
+        if self._left < 0:
+            raise Unreadable("it is too large to look through")
+        self._pause()
         data = os.pread(self._fd, size, offset)
         if len(data) != size:
             raise Unreadable("it became shorter while it was read")
         return data
 
     def pieces(self, offset: int, size: int, overlap: int = 0) -> Iterator[tuple[int, bytes]]:
-        """A long stretch in pieces, each with where it begins, with pauses between them."""
+        """A long stretch in pieces, each with where it begins."""
         end = min(offset + size, self.size)
         for start in range(offset, end, PIECE):
-            self._left -= PIECE
-            if self._left < 0:
-                raise Unreadable("it is too large to look through")
             yield start, self.read(start, min(PIECE + overlap, end - start))
-            self._pause()
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """As the kernel loads them."""
         if self._segment_count and self._segment_size != 56:
             raise Unreadable("its segments have a size of their own")
+        if self._segment_count > MOST_SEGMENTS:
+            raise Unreadable("it has too many segments")
         table = self.read(self._segments_at, self._segment_count * 56)
         rows = struct.iter_unpack("<IIQQQQQQ", table)
         return tuple(
@@ -271,7 +282,6 @@ class Elf:
                 name_at, info, _, section, address, _ = SYMBOL.unpack_from(data, index * 24)
                 if info & 15 == FUNCTION and section:
                     found[wanted[name_at]] = address
-            self._pause()
         return found
 
     def constants(self) -> Iterator[tuple[int, int]]:
@@ -298,8 +308,7 @@ def _text_is_unwinding(elf: Elf, section: Section) -> bool:
 
 
 def _text(strings: bytes, at: int) -> str:
-    end = strings.find(b"\0", at)
-    return strings[at:end].decode(errors="replace") if end >= 0 else ""
+    return strings[at : at + LONGEST_NAME].partition(b"\0")[0].decode(errors="replace")
 
 
 def _all(data: bytes, needle: bytes) -> Iterator[int]:
@@ -315,7 +324,8 @@ def _build_id(notes: bytes) -> str:
         name_size, size, kind = struct.unpack_from("<III", notes, at)
         name_at = at + 12
         data_at = name_at + (name_size + 3) // 4 * 4
-        if kind == BUILD_ID and notes[name_at : name_at + name_size] == b"GNU\0":
+        is_gnu = notes[name_at : name_at + name_size] == b"GNU\0"
+        if kind == BUILD_ID and is_gnu and size <= LONGEST_ID:
             return notes[data_at : data_at + size].hex()
         at = data_at + (size + 3) // 4 * 4
     return ""

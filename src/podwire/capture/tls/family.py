@@ -62,7 +62,7 @@ MARKS = (
         "rustls",
         Reason.INLINED,
         text=b"/rustls-0.",
-        version=re.compile(rb"/rustls-(\d+\.\d+\.\d+)"),
+        version=re.compile(rb"/rustls-(\d{1,3}\.\d{1,3}\.\d{1,3})"),
     ),
     Mark("NSS", Reason.LAYERED, symbol="SSL_ImportFD"),
     Mark("mbed TLS", Reason.UNPROBED, symbol="mbedtls_ssl_read"),
@@ -72,8 +72,8 @@ MARKS = (
 """In the order in which they are looked for."""
 
 VERSIONS = {
-    Family.OPENSSL: re.compile(rb"((?:OpenSSL|LibreSSL) \d+\.\d+\.\d+[a-z]{0,2})[ \-\0]"),
-    Family.GNUTLS: re.compile(rb"(GnuTLS \d+\.\d+\.\d+)\b"),
+    Family.OPENSSL: re.compile(rb"((?:OpenSSL|LibreSSL) \d\.\d{1,3}\.\d{1,3}[a-z]{0,2})[ \-\0]"),
+    Family.GNUTLS: re.compile(rb"(GnuTLS \d\.\d{1,3}\.\d{1,3})\b"),
 }
 INTERFACES = {b"\0OPENSSL_3.0.0\0": " 3", b"\0OPENSSL_1_1_1\0": " 1.1.1"}
 LONGEST = 64
