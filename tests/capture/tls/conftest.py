@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podwire.app.programs import die_with_parent
 from podwire.capture import Kernel
 from podwire.capture.balance import laws
 from podwire.capture.tls.follow import Means
@@ -29,15 +30,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    """A source that watches nobody yet."""
+    found = Kernel()
+    yield found
+    found.close()
+
+
+def speaking(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    """The program of `speak.py`."""
+    return piped(sys.executable, SPEAK, *arguments)
+
+
 @contextmanager
-def speaking(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """A program that runs, until it is not needed any more."""
+def piped(*command: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """A program that is talked to by lines, until it is not needed any more."""
     with subprocess.Popen(
-        [sys.executable, SPEAK, *arguments],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
+        env=variables or None,
+        preexec_fn=die_with_parent,
     ) as process:
         try:
             yield process

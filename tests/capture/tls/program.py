@@ -1,5 +1,6 @@
 """Real programs with TLS in them, built here in every form, and what others say of them."""
 
+import atexit
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+
+from podwire.app.programs import die_with_parent
 
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 
@@ -60,7 +63,15 @@ def need(tool: str) -> str:
 
 @cache
 def _folder() -> Path:
-    return Path(mkdtemp(prefix="podwire-tls-"))
+    """Of all that is built here; gone with this process."""
+    made = Path(mkdtemp(prefix="podwire-tls-"))
+    atexit.register(shutil.rmtree, made)
+    return made
+
+
+def new_folder() -> Path:
+    """An empty one, for what is built once and used by many tests."""
+    return Path(mkdtemp(dir=_folder()))
 
 
 @cache
@@ -121,7 +132,7 @@ def offset_of(path: Path, address: int) -> int:
 @contextmanager
 def running(*command: str | Path) -> Iterator[int]:
     """The pid of a program that has said its first line."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=die_with_parent) as process:
         assert process.stdout
         try:
             assert process.stdout.readline()

@@ -12,12 +12,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
-from capture.tls.conftest import speaking
-from capture.tls.program import LIBRARIES, need
+from capture.tls.conftest import piped, speaking
+from capture.tls.program import LIBRARIES, need, new_folder
 from podwire.capture import Kernel
 from podwire.capture.balance import laws
 from podwire.capture.tls import Finder
@@ -31,6 +30,7 @@ SENT = len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
 RECEIVED = len("HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
 ARCHIVES = (str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a"))
 SHARED = ("-lssl", "-lcrypto")
+GNUTLS = ("-DGNUTLS", "-lgnutls")
 
 
 @cache
@@ -38,7 +38,7 @@ def built(*options: str, source: str = "drive.c") -> Path:
     """The client, built with these options."""
     if ARCHIVES[0] in options and not Path(ARCHIVES[0]).exists():
         pytest.skip("libssl-dev is not installed")
-    made = Path(mkdtemp(prefix="podwire-tls-")) / "drive"
+    made = new_folder() / "drive"
     subprocess.run([need("cc"), str(HERE / source), "-o", str(made), *options], check=True)
     return made
 
@@ -74,14 +74,8 @@ class Scene:
         self, program: Path, requests: int = REQUESTS, **variables: str
     ) -> "subprocess.Popen[str]":
         """One that waits for its beginning."""
-        client = subprocess.Popen(
-            [str(program), self.port, str(requests)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=variables or None,
-        )
-        self.stack.callback(client.kill)
+        command = (str(program), self.port, str(requests))
+        client = self.stack.enter_context(piped(*command, **variables))
         assert client.stdout
         assert "ready\n" == client.stdout.readline()
         self.clients.append(client)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capture.tls.program import LIBRARIES, need, said_by
-from capture.tls.scene import ARCHIVES, SHARED, Scene, built, copied, staged
+from capture.tls.scene import ARCHIVES, GNUTLS, SHARED, Scene, built, copied, staged
 from podwire.capture.tls import Binary, Finder
 from podwire.model.tls import Reason
 
@@ -90,7 +90,7 @@ def test_an_upgrade_in_place_leaves_old_and_new_read(scene: Scene, tmp_path: Pat
     program = copied(built(*ARCHIVES), tmp_path)
     scene.start(program)
     scene.watch()
-    copied(built("-DGNUTLS", "-lgnutls"), tmp_path, "fresh").rename(program)
+    copied(built(*GNUTLS), tmp_path, "fresh").rename(program)
     scene.start(program)
     scene.watch()
     scene.play()

@@ -1,7 +1,6 @@
 """BoringSSL, as Debian packs it for Android's tools: found by its functions, and read."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ HEADERS = Path("/usr/include/android")
 def _installed() -> None:
     if not (HEADERS / "openssl" / "ssl.h").exists():
         pytest.skip("android-libboringssl-dev is not installed")
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    found = Kernel()
-    yield found
-    found.close()
 
 
 def test_it_is_told_from_openssl_and_found_by_its_functions() -> None:

@@ -2,16 +2,16 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
-from capture.tls.conftest import Pair, speaking
-from capture.tls.program import LIBRARIES, need
+from capture.tls.conftest import Pair, piped, speaking
+from capture.tls.program import need, new_folder
+from capture.tls.scene import ARCHIVES, GNUTLS, SHARED, built
 from podwire.capture import Kernel
 from podwire.capture.balance import laws
 from podwire.model.flow import Role
@@ -20,37 +20,17 @@ pytestmark = pytest.mark.root
 HERE = Path(__file__).parent
 REQUESTS = 20
 ANSWER = len(b"HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
-FORMS = {
-    "OpenSSL, shared": ["-lssl", "-lcrypto"],
-    "OpenSSL, static": [str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a")],
-    "GnuTLS": ["-DGNUTLS", "-lgnutls"],
-}
-
-
-@cache
-def compiled(form: str) -> Path:
-    """A client in C."""
-    made = Path(mkdtemp(prefix="podwire-tls-")) / "drive"
-    command = [need("cc"), str(HERE / "drive.c"), "-o", str(made), *FORMS[form]]
-    subprocess.run(command, check=True)
-    return made
+FORMS = {"OpenSSL, shared": SHARED, "OpenSSL, static": ARCHIVES, "GnuTLS": GNUTLS}
 
 
 @cache
 def go() -> Path:
     """A client in Go."""
-    folder = Path(mkdtemp(prefix="podwire-tls-"))
+    folder = new_folder()
     folder.joinpath("main.go").write_text(HERE.joinpath("drive.go").read_text())
     folder.joinpath("go.mod").write_text("module drive\n\ngo 1.21\n")
     subprocess.run([need("go"), "build", "-ldflags=-s -w", "."], cwd=folder, check=True)
     return folder / "drive"
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    found = Kernel()
-    yield found
-    found.close()
 
 
 def exchange(kernel: Kernel, program: Sequence[str], folder: Path, before: int = 0) -> Pair:
@@ -60,8 +40,9 @@ def exchange(kernel: Kernel, program: Sequence[str], folder: Path, before: int =
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
         command = [*program, server.stdout.readline().strip(), *parts]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        client = subprocess.Popen(command, text=True, bufsize=1, **pipes)  # type: ignore[call-overload]
+        client = stack.enter_context(piped(*command))
+        assert client.stdin
+        assert client.stdout
         for _ in parts[1:]:
             assert "ready\n" == client.stdout.readline()
             client.stdin.write("\n")
@@ -84,7 +65,7 @@ def read_at_both_ends(pair: Pair, connections: int) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_client_in_c_is_read(kernel: Kernel, folder: Path, form: str) -> None:
     """Its functions are where its family has them, in a library or in the program itself."""
-    pair = exchange(kernel, [str(compiled(form))], folder)
+    pair = exchange(kernel, [str(built(*FORMS[form]))], folder)
 
     sent = REQUESTS * len("GET /850 HTTP/1.1\r\nHost: drive\r\n\r\n")
     book = {"connections": 1, "requests": REQUESTS, "sent": sent, "received": REQUESTS * ANSWER}
@@ -156,14 +137,11 @@ def test_a_program_that_lives_for_a_moment_is_read_when_it_comes_back(
     kernel: Kernel, folder: Path
 ) -> None:
     """Its first handshake tells of it, and its library stays probed when it is gone."""
-    program = compiled("GnuTLS")
+    program = built(*GNUTLS)
     with ExitStack() as stack:
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen("sh", text=True, bufsize=1, **pipes)  # type: ignore[call-overload]
-        shell = Shell(stack.enter_context(process))
-        stack.callback(process.kill)
+        shell = Shell(stack.enter_context(piped("sh")))
         run = f"echo | {program} {server.stdout.readline().strip()} {REQUESTS}"
         pair = Pair(kernel, server, shell)
         pair.watch()

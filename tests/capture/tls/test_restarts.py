@@ -11,7 +11,7 @@ import pytest
 from bench.account import accounts, entries_of
 
 from capture.test_churn import GRACE_S, settled
-from capture.tls.scene import ARCHIVES, REQUESTS, SHARED, Scene, built, copied, staged
+from capture.tls.scene import ARCHIVES, GNUTLS, REQUESTS, SHARED, Scene, built, copied, staged
 from capture.tls.test_families import go
 from podwire.capture import slots
 from podwire.capture.tls import Finder
@@ -40,7 +40,7 @@ def held() -> tuple[int, int]:
 
 def in_c() -> Iterator[Path]:
     """Programs in C, by all libraries in turn."""
-    forms = (ARCHIVES, SHARED, ("-DGNUTLS", "-lgnutls"))
+    forms = (ARCHIVES, SHARED, GNUTLS)
     return cycle([built(*form) for form in forms])
 
 
