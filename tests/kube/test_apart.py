@@ -15,6 +15,7 @@ from podwire.demo.leftover import start_ticks_or_none
 
 pytestmark = pytest.mark.root
 
+PID = Path("/var/tmp/podwire-mess.pid")
 MESS = f"""
 ip link add pw-mess type bridge
 nft add table ip pw-mess
@@ -23,9 +24,9 @@ touch {apart.PLACE}/file /var/lib/mess
 for group in /sys/fs/cgroup/*/{apart.GROUP}; do mkdir -p $group/kubepods/pod; done
 echo 13 >/proc/sys/kernel/panic
 setsid sleep 600 &
-echo $! >{apart.PLACE}/../podwire-mess.pid
+echo $! >{PID}.new
+mv {PID}.new {PID}
 """
-PID = Path("/var/tmp/podwire-mess.pid")
 
 
 @pytest.fixture(autouse=True)
