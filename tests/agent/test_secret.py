@@ -56,8 +56,10 @@ def keeping() -> Iterator[tuple[str, list[bytes]]]:
     server.add_generic_rpc_handlers((Handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    yield f"127.0.0.1:{port}", taken
-    server.stop(None).wait()
+    try:
+        yield f"127.0.0.1:{port}", taken
+    finally:
+        server.stop(None).wait()
 
 
 def exchange() -> Exchange:

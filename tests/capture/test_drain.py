@@ -29,8 +29,10 @@ def watching(**knobs: int) -> Iterator[Kernel]:
     """The real source, watching this very process."""
     source = Kernel(knobs=knobs)
     source.watch([os.getpid()])
-    yield source
-    source.close()
+    try:
+        yield source
+    finally:
+        source.close()
 
 
 def talk(client: socket.socket, server: socket.socket, times: int) -> None:

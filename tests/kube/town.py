@@ -107,9 +107,11 @@ def newcomer(api_server: Server, namespace: str, name: str) -> Iterator[int]:
         )
     )
     path = SPELLINGS["containerd, cgroupfs"](made["metadata"]["uid"], container)
-    with group(path) as folder, process(folder, ("sleep", "infinity")) as running:
-        yield running.pid
-    api_server.delete(made)
+    try:
+        with group(path) as folder, process(folder, ("sleep", "infinity")) as running:
+            yield running.pid
+    finally:
+        api_server.delete(made)
 
 
 def _wait_listening(name: str) -> None:

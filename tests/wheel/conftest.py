@@ -59,6 +59,7 @@ def bare() -> Iterator[Root]:
         with _joined(folder):
             yield Root(folder)
     finally:
+        assert str(folder) not in Path("/proc/self/mounts").read_text()  # this machine's own files
         shutil.rmtree(folder)
 
 
