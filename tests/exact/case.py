@@ -98,9 +98,17 @@ class Case:
         with Stage() as stage:
             found = list(self.run(stage))
         if stage.has_drained:
-            found.append(Finding("losses by name", stage.known_losses, sum(stage.losses.values())))
+            found.append(Finding("losses by name", stage.known_losses, lost(stage)))
             found += laws(stage.tallies, stage.uncalled)
         return [Row(self.name, each, figures.get(each.quantity, "")) for each in found]
+
+
+def lost(stage: "Stage") -> int | str:
+    """How much: with the names when it is not what was known before."""
+    total = sum(stage.losses.values())
+    if total == stage.known_losses:
+        return total
+    return ", ".join(f"{name}: {count}" for name, count in stage.losses.items() if count) or 0
 
 
 ENDS = ("answered", "unanswered", "unfinished", "forgotten", "underway")

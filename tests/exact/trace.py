@@ -3,6 +3,7 @@ What strace saw a program do with its TCP sockets: the truth about programs with
 
 In: the files that strace wrote, one a thread.  Out: calls that moved bytes, and how many.
 Strace names the descriptor's kind beside its number, so that files and pipes are told apart.
+Of a call that the program's end cut off it cannot say whether it was done: such a truth is none.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:\[[^>]*:(\d+)->.*= (\d+)$")
+CUT_OFF = re.compile(r"^\w+\(\d+<TCP(?:v6)?:\[[^>]*->.*(?: = \?|<unfinished \.\.\.>)$", re.M)
 READS = {"read", "readv", "recvfrom", "recvmsg", "preadv2"}
 WRITES = {"write", "writev", "sendto", "sendmsg", "sendfile", "pwritev2"}
 COUNTED_OTHERWISE = {"sendmmsg", "recvmmsg", "splice"}
@@ -52,7 +54,8 @@ def traced(prefix: Path, port: int | None = None) -> Traced:
 def _calls(path: Path) -> list[tuple[str, int, int]]:
     """Calls that moved bytes or closed, with the local port; a peek takes none."""
     text = path.read_text()
-    assert "unfinished" not in text, path
+    cut_off = CUT_OFF.findall(text)
+    assert not cut_off, f"the program ended inside {cut_off}"
     found = (CALL.match(line.rstrip()) for line in text.splitlines() if "MSG_PEEK" not in line)
     return [
         (match[1], int(match[2]), int(match[3]))
