@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #ifdef PADDED
-__asm__(".text\n.space 1048576\n"); /* all that is linked behind moves */
+#define TEXT(number) #number
+#define SPACE(number) ".text\n.space " TEXT(number) "\n"
+__asm__(SPACE(PADDED)); /* all that is linked behind moves by so much */
 #endif
 
 /* The parent greets the server and leaves the rest to its child. */

@@ -137,12 +137,12 @@ class Scene:
 
 
 @contextmanager
-def staged(folder: Path, finder: Finder) -> Iterator[Scene]:
+def staged(folder: Path, finder: Finder, linger_s: float = 0) -> Iterator[Scene]:
     """The server, and a source that looks through files by that finder."""
     with ExitStack() as stack:
         server = stack.enter_context(speaking("serve", str(folder)))
         assert server.stdout
         port = server.stdout.readline().strip()
-        kernel = Kernel(means=Means(finder=finder, linger_s=0))
+        kernel = Kernel(means=Means(finder=finder, linger_s=linger_s))
         stack.callback(kernel.close)
         yield Scene(kernel, server, port, stack)

@@ -100,6 +100,25 @@ def test_an_upgrade_in_place_leaves_old_and_new_read(scene: Scene, tmp_path: Pat
     scene.is_exact()
 
 
+def test_a_program_that_is_copied_over_runs_and_is_read(folder: Path, tmp_path: Path) -> None:
+    """Stopped, written over, started: a probe at an old place, in another instruction, ends it."""
+    fresh, old = (built(*ARCHIVES, *pad, source="odd.c") for pad in ((), ("-DPADDED=16",)))
+    program = copied(old, tmp_path)
+    with staged(folder, Finder(), linger_s=60) as scene:
+        scene.start(program)
+        scene.watch()
+        scene.play()
+        scene.clients.clear()
+        scene.flows.clear()
+        copied(fresh, tmp_path)  # the same file, with another content
+        scene.watch()
+        scene.start(program)
+        scene.watch()
+        scene.play()
+
+        scene.is_exact()
+
+
 def test_a_library_under_two_names_is_counted_once(scene: Scene, tmp_path: Path) -> None:
     """Two links to one file: one set of probes."""
     shared = LIBRARIES / "libssl.so.3"
@@ -140,7 +159,7 @@ def test_two_programs_with_one_build_id_are_both_read(scene: Scene) -> None:
     """Their functions are at different places; probes by build-id would hang at wrong ones."""
     build_id = "c0ffee" * 4
     same = f"-Wl,--build-id=0x{build_id}"
-    padded = built(*ARCHIVES, same, "-DPADDED", source="odd.c")
+    padded = built(*ARCHIVES, same, "-DPADDED=1048576", source="odd.c")
     programs = built(*ARCHIVES, same), padded
     assert all(f"Build ID: {build_id}\n" in said_by("readelf", "-n", each) for each in programs)
     for each in programs:

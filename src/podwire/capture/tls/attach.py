@@ -9,7 +9,6 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,13 @@ class _Links:
 
     place: int
     fds: list[int] = field(default_factory=list)
+    """The file itself, and links."""
+
     links: list[Any] = field(default_factory=list)
+
+    def changed_ns(self) -> int:
+        """When the file last changed, as of now."""
+        return os.fstat(self.fds[0]).st_ctime_ns
 
     def close(self) -> None:
         while self.fds:
@@ -193,10 +198,16 @@ class Probes:
         return checked(found, f"map {name}")
 
     def attach(self, binaries: Collection[Binary]) -> None:
-        """Probe exactly these files from now on."""
+        """
+        Probe exactly these files from now on.
+
+        Not one that was written over, whoever uses it: what it has at the old places is anything,
+        and a probe in the middle of an instruction ends the program.
+        """
         wanted = {file_of(each): each for each in binaries if each.points}
-        for file in self._links.keys() - wanted.keys():
-            self._detach(file)
+        for file, links in list(self._links.items()):
+            if file not in wanted or links.changed_ns() != file[2]:
+                self._detach(file)
         self.refused = {file: why for file, why in self.refused.items() if file in wanted}
         for file in wanted.keys() - self._links.keys() - self.refused.keys():
             try:
@@ -212,8 +223,8 @@ class Probes:
         links = _Links(self._free.pop())
         self._tell_since(links.place, 0)
         try:
-            with _opened(binary) as path:
-                self._link(links, path, binary)
+            links.fds.append(_reached(binary))
+            self._link(links, f"/proc/self/fd/{links.fds[0]}", binary)
         except BaseException:
             links.close()
             self._free.append(links.place)
@@ -310,19 +321,21 @@ def try_probes(rungs: Sequence[Rung] = tuple(Rung)) -> Rung:
     return probes.rung
 
 
-@contextmanager
-def _opened(binary: Binary) -> Iterator[str]:
-    """A path of the very file that was looked into, whatever its name means by now."""
+def _reached(binary: Binary) -> int:
+    """
+    The very file that was looked into, whatever its name means by now.
+
+    Nothing is opened by that: it may be a pipe, at which a reader waits for ever.
+    """
     try:
-        fd = os.open(binary.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(binary.path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError) as error:
         raise Left from error
-    try:
-        if os.fstat(fd).st_ino != binary.inode:
-            raise Refused("another file has its name by now")
-        yield f"/proc/self/fd/{fd}"
-    finally:
+    at = os.fstat(fd)
+    if (at.st_ino, at.st_ctime_ns) != (binary.inode, binary.changed_ns):
         os.close(fd)
+        raise Refused("another file has its name by now")
+    return fd
 
 
 def _outermost(points: Sequence[Point]) -> list[Point]:
