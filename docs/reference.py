@@ -22,6 +22,7 @@ from podwire.capture.probe import CAPABILITIES
 from podwire.discovery.analyzer import Analyzer
 from podwire.discovery.host import HostRule
 from podwire.mal import load
+from podwire.model.loss import MEANINGS
 from podwire.model.tls import WORDS
 
 ROOT = Path(__file__).parents[1]
@@ -90,11 +91,12 @@ def metrics() -> str:
 
 
 def losses() -> str:
-    """What the kernel side could not count, by reason."""
+    """What could not be counted or delivered, by reason."""
     lines = [
         "# Losses",
         "",
         "Each is a number; `podwire agent --status FILE` shows those above zero.",
+        "The last of them are the agent's own, the others the kernel's.",
     ]
     lines += ["", "| reason | meaning |", "|---|---|"]
     return "\n".join([*lines, *_loss_rows()]) + "\n"
@@ -104,6 +106,8 @@ def _loss_rows() -> Iterator[str]:
     text = (ROOT / "bpf" / "loss.h").read_text()
     for name, meaning in re.findall(r"LOSS_(\w+),\s*/\* (.*?) \*/", text):
         yield f"| `lost_{name.lower()}_total` | {meaning} |"
+    for loss, meaning in MEANINGS.items():
+        yield f"| `lost_{loss}_total` | {meaning} |"
 
 
 def capabilities() -> str:

@@ -37,6 +37,7 @@ from podwire.capture.tls.attach import Probes
 from podwire.capture.tls.follow import Follower, Means
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.flow import Flow, Listener
+from podwire.model.loss import Loss
 from podwire.model.tls import Library
 
 RATES = (250, 100, 300, 1000)
@@ -299,7 +300,7 @@ class _Program:
         counts = self._enumerated("loss", "losses")
         found = {name: count for name, count in counts.items() if count}
         missed = sum(self.missed().values())
-        return {**found, **({"hook_missed": missed} if missed else {}), **self.recorder.losses}
+        return {**found, **({Loss.HOOK_MISSED: missed} if missed else {}), **self.recorder.losses}
 
     def missed(self) -> Mapping[str, int]:
         return self._programs.missed()

@@ -18,6 +18,7 @@ from podwire.capture.layout import Layouts
 from podwire.capture.library import checked, ffi, library
 from podwire.capture.table import Table, append
 from podwire.model.exchange import Device, Exchange, Recording, RecordPolicy, SystemCall
+from podwire.model.loss import Loss
 
 PAGE_BYTES = 4096
 NEVER_NS = 2**64 - 1
@@ -108,10 +109,10 @@ class Recorder:
         request = self._chain(int(event["request"]), int(event["request_sequence"]))
         response = self._chain(int(event["response"]), int(event["response_sequence"]))
         if request is None:
-            self.losses["sample_torn"] += 1
+            self.losses[Loss.SAMPLE_TORN] += 1
             return None
         if response is None and event["response"]:
-            self.losses["sample_torn"] += 1
+            self.losses[Loss.SAMPLE_TORN] += 1
         end_ns = int(event["end_ns"]) + ahead_ns
         nothing = Recording(b"", int(event["response_bytes"]), end_ns, end_ns)
         calls = [*request.calls(ahead_ns, is_request=True)]

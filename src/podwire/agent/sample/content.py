@@ -12,6 +12,7 @@ from podwire.agent.sample import body as bodies
 from podwire.agent.sample.head import bounded, read
 from podwire.agent.sample.redact import Redactor
 from podwire.model.exchange import Recording
+from podwire.model.loss import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def content_of(
     top, below = data[: head.size], data[head.size :]
     body = bodies.read(head, below)
     if body.is_bomb:
-        losses["sample_body_bomb"] += 1
+        losses[Loss.SAMPLE_BODY_BOMB] += 1
     shown = body.note.encode() if body.plain is None or not body.charset else body.plain
     if redactor is None:
         text = _text(top, "latin-1") + _text(shown, body.charset or "utf-8")

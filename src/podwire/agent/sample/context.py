@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from podwire.agent.sample.head import Head
+from podwire.model.loss import Loss
 
 MOST_BYTES = 4096
 """A longer context is malformed."""
@@ -61,7 +62,7 @@ def context_of(head: Head, losses: Counter[str]) -> TraceContext | None:
                 raise Malformed
             return reader(value.decode("ascii"), head)
         except (Malformed, UnicodeDecodeError):
-            losses["trace_context_malformed"] += 1
+            losses[Loss.TRACE_CONTEXT_MALFORMED] += 1
     return None
 
 

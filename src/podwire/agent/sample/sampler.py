@@ -21,6 +21,7 @@ from podwire.agent.sample.redact import RedactionSettings, Redactor
 from podwire.agent.sample.rule import Reason
 from podwire.model.exchange import Exchange, Recording
 from podwire.model.flow import Role
+from podwire.model.loss import Loss
 from podwire.model.task import SamplingRule
 from podwire.model.trace import SpanEvent
 
@@ -104,7 +105,7 @@ class Sampler:
                 continue
             context = context_of(head, self.losses)
             if context is None and policy.options.require_trace_context:
-                self.losses["sample_without_trace_context"] += 1
+                self.losses[Loss.SAMPLE_WITHOUT_TRACE_CONTEXT] += 1
                 continue
             here = named[exchange.key.pid]
             peer = peer_of(exchange.key, here, named, near)
@@ -122,7 +123,7 @@ class Sampler:
             group.sort(key=lambda pick: pick.exchange.duration_ms, reverse=True)
             limit = group[0].policy.options.samples_per_report
             kept += group[:limit]
-            self.losses["sample_over_limit"] += max(0, len(group) - limit)
+            self.losses[Loss.SAMPLE_OVER_LIMIT] += max(0, len(group) - limit)
         return sorted(kept, key=lambda pick: ORDER.index(pick.reason))
 
     def _sample(self, pick: _Pick, redactor: Redactor | None, now_ms: int) -> Sample:
