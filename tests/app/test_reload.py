@@ -105,7 +105,7 @@ async def test_files_are_looked_at_again_and_again(
     backend = Backend(tmp_path)
     task = asyncio.create_task(backend.reloader.run())
     backend.write("other", "downsampling(SUM)")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "p_other" not in backend.metrics:
             await asyncio.sleep(0.01)
     task.cancel()

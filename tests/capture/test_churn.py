@@ -42,8 +42,8 @@ def visited(listener: socket.socket) -> None:
 
 
 def settled(kernel: Kernel, what: Callable[[], int], least: int) -> int:
-    """What is left of something once drains have found nothing new, after some seconds at most."""
-    deadline_s = time.monotonic() + 5
+    """What is left of something once drains have found nothing new, after half a minute at most."""
+    deadline_s = time.monotonic() + 30
     while what() > least and time.monotonic() < deadline_s:
         time.sleep(GRACE_S)
         kernel.drain()

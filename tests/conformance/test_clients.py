@@ -290,7 +290,7 @@ def test_a_question_that_is_too_deep_is_refused(target: Target) -> None:
     body = target.post(f"{{ __schema {{ types {inside} }} }}").json()
 
     assert body["errors"][0]["message"]
-    assert time.monotonic() - begun_s < 5
+    assert time.monotonic() - begun_s < 30
 
 
 @pytest.mark.parametrize("start", ["{}", "[1]", "true", '"x"', "1.5", "null"])

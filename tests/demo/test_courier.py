@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An evening with a courier."""
     installed()
     with running(tmp_path_factory.mktemp("courier") / "log") as found:
-        wait(lambda: bool(found.said("a courier asks")), 30)
+        wait(lambda: bool(found.said("a courier asks")))
         yield found
 
 
@@ -75,9 +75,9 @@ def exit_span(address: str, trace: str) -> dict[str, dict[str, str]]:
 def test_what_the_courier_asks_hangs_at_its_span(demo: Running, path: str) -> None:
     """Each reason has its record; the exit span shows the request and the shop's own words."""
     reason, words = CASES[path]
-    wait(lambda: bool(records(demo.address, reason, path)), 30)
+    wait(lambda: bool(records(demo.address, reason, path)))
     trace = records(demo.address, reason, path)[-1]["id"]
-    wait(lambda: bool(exit_span(demo.address, trace)), 30)
+    wait(lambda: bool(exit_span(demo.address, trace)))
     shown = exit_span(demo.address, trace)
 
     assert shown["HTTP Request Sampling"]["data_content"].startswith(f"GET {path} HTTP/1.1\r\n")

@@ -41,7 +41,7 @@ async def test_a_task_that_ended_is_replaced(monkeypatch: pytest.MonkeyPatch) ->
     stage: Any = FakeStage()
     keeping = asyncio.create_task(play._keep(stage, "old"))
 
-    await asyncio.wait_for(stage.backend.done.wait(), 5)
+    await asyncio.wait_for(stage.backend.done.wait(), 60)
     keeping.cancel()
 
     assert ["old", "old", "new", "new"] == stage.backend.kept[:4]

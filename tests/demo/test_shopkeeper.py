@@ -37,8 +37,8 @@ def traces(name: str) -> list[str]:
     return [*namespaces, *mounts, *files, *(f"pid {pid}" for pid in leftover.children(name))]
 
 
-def wait(is_true: Callable[[], bool], timeout_s: float = 10) -> None:
-    """Poll until true."""
+def wait(is_true: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Poll until true; the time is only for what would never come, on the slowest machine."""
     deadline_s = time.monotonic() + timeout_s
     while not is_true():
         assert time.monotonic() < deadline_s

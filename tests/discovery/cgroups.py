@@ -67,7 +67,7 @@ def _pids(folder: Path) -> list[int]:
 
 def _remove(folder: Path, root: Path | None) -> None:
     """A group goes when its last process is reaped; parents go as far as they are empty."""
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 60
     while folder != root and folder != ROOT and folder != UNIFIED:
         try:
             folder.rmdir()

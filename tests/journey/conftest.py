@@ -43,8 +43,8 @@ def shop_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [*command, "--grpc", "127.0.0.1:0"], stdout=output, stderr=output, env=alone
         )
     try:
-        wait(f"the shop: {said}", lambda: edges(f"http://{address}") == 4, 60)
+        wait(f"the shop: {said}", lambda: edges(f"http://{address}") == 4, 120)
         yield f"http://{address}"
     finally:
         demo.send_signal(signal.SIGINT)
-        demo.wait(30)
+        demo.wait(60)

@@ -75,10 +75,10 @@ def test_another_backend_answers_as_the_demos_own(tmp_path: Path) -> None:
     http, grpc = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     storage = f"chdb://{tmp_path}/second"
     with program("backend", "--grpc", grpc, "--http", http, "--storage", storage):
-        wait(lambda: is_there(http), 30)
+        wait(lambda: is_there(http))
         command = [sys.executable, "-m", "podwire.cli", "replay", str(path), "--to", grpc]
         subprocess.run([*command, "--speed", "10"], check=True, timeout=60)
         second = Backend(f"http://{http}")
 
-        wait(lambda: expected == asyncio.run(totals(second, since_s)), 15)
+        wait(lambda: expected == asyncio.run(totals(second, since_s)))
     assert any(count > 10 for (_, count) in expected["gateway->orders"].items())

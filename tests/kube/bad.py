@@ -87,7 +87,7 @@ async def bad_server(*answers: Answer) -> AsyncIterator[BadServer]:
         server.close()
 
 
-async def wait_for(holds: Callable[[], bool], what: str, timeout_s: float = 10) -> None:
+async def wait_for(holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
     """Poll until it is so."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -276,7 +276,7 @@ def documents(text: str) -> list[Object]:
     return [each for each in yaml.safe_load_all(text) if each]
 
 
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
     """Poll from a thread that is not the loop's."""
     deadline_s = time.monotonic() + timeout_s
     pause = threading.Event()

@@ -54,8 +54,8 @@ async def test_a_server_that_comes_back_has_its_names_again() -> None:
             task = asyncio.create_task(followed.run())
             await wait_for(lambda: directory.name_of("10.6.0.2") == "goes.back", "a name")
             await _outage(own, directory, followed)
-            await wait_for(lambda: directory.name_of("10.6.0.3") == "came.back", "a new name", 30)
-            await wait_for(lambda: len(directory.pods) == 2, "the old pod gone", 30)
+            await wait_for(lambda: directory.name_of("10.6.0.3") == "came.back", "a new name")
+            await wait_for(lambda: len(directory.pods) == 2, "the old pod gone")
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -157,7 +157,7 @@ def agent(place: Place, capabilities: Sequence[str]) -> Iterator[subprocess.Pope
         yield running
     finally:
         running.terminate()
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)
 
 
 def without(capability: str) -> list[str]:
@@ -168,10 +168,10 @@ def measured_names(place: Place, capabilities: Sequence[str]) -> set[tuple[str, 
     """Run an agent until it has measured; the edges it saw."""
     before = place.edges()
     with agent(place, capabilities):
-        wait_until(lambda: place.known().get("process_known") == 2, "both processes known", 40)
-        wait_until(place.create_task, "a task", 40)
-        wait_until(lambda: place.known().get("collection_sent_total", 0) > 1, "meters sent", 60)
-        wait_until(lambda: bool(place.edges() - before), "a new edge", 60)
+        wait_until(lambda: place.known().get("process_known") == 2, "both processes known")
+        wait_until(place.create_task, "a task")
+        wait_until(lambda: place.known().get("collection_sent_total", 0) > 1, "meters sent")
+        wait_until(lambda: bool(place.edges() - before), "a new edge")
     return place.edges() - before
 
 
@@ -193,11 +193,11 @@ def test_a_pod_that_comes_later_joins_the_task_of_its_service(
     told = (*service, "--address", place.address)
     create = (sys.executable, "-m", "podwire.cli", "task", "create", *told)
     with agent(place, FOUR):
-        wait_until(lambda: place.known().get("process_known") == 2, "both processes known", 40)
-        wait_until(lambda: subprocess.run(create, check=False).returncode == 0, "a task", 40)
-        wait_until(lambda: place.known().get("process_watched") == 1, "web-1 is measured", 40)
+        wait_until(lambda: place.known().get("process_known") == 2, "both processes known")
+        wait_until(lambda: subprocess.run(create, check=False).returncode == 0, "a task")
+        wait_until(lambda: place.known().get("process_watched") == 1, "web-1 is measured")
         with newcomer(installed, namespace, "web-2"):
-            wait_until(lambda: place.known().get("process_watched") == 2, "web-2 is, too", 10)
+            wait_until(lambda: place.known().get("process_watched") == 2, "web-2 is, too")
 
 
 def test_what_the_cluster_knows_of_a_peer_is_told(place: Place) -> None:
@@ -223,15 +223,15 @@ def test_without_sys_ptrace_a_process_s_program_is_unseen(place: Place) -> None:
 def test_without_dac_read_search_everything_here_is_measured(place: Place) -> None:
     """No count and no name needs it; what it opens is a library in another user's folder."""
     with agent(place, without("dac_read_search")):
-        wait_until(lambda: place.known().get("process_known") == 2, "both processes known", 40)
-        wait_until(lambda: place.known().get("collection_sent_total", 0) > 1, "meters sent", 60)
+        wait_until(lambda: place.known().get("process_known") == 2, "both processes known")
+        wait_until(lambda: place.known().get("collection_sent_total", 0) > 1, "meters sent")
 
 
 @pytest.mark.parametrize("capability", ["bpf", "perfmon"])
 def test_without_bpf_or_perfmon_nothing_is_measured(place: Place, capability: str) -> None:
     """The agent says what it needs and ends with the code for an operator."""
     with agent(place, without(capability)) as running:
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=60)
 
     assert 2 == running.returncode
     assert "BPF and PERFMON" in said
