@@ -81,34 +81,40 @@ inline_always u32 status_in(const struct work *work, u32 position)
 #define TWO_BYTES 0xffff
 #define BLANK_LINE 0x0a0d
 
+/* How many decimal digits eight bytes begin with; 8 when all of them are. */
+inline_always u32 digits_in(u64 word)
+{
+	u64 ones = 0x0101010101010101ULL, values = word ^ (ones * '0');
+	u64 others = ((values + ones * 6) | values) & (ones * 0xf0);
+
+	/* Every byte up to the first that is none has its lowest bit now. */
+	return others ? (((others & -others) - 1 & ones) * ones >> 56) - 1 : 8;
+}
+
+/* The value of that many digits, 1 to 8: pairs, then fours, then all. */
+inline_always u64 value_of(u64 word, u32 digits)
+{
+	u64 values = (word ^ 0x3030303030303030ULL) << (64 - 8 * digits & 63);
+
+	values = values * 10 + (values >> 8);
+	return ((values & 0x000000ff000000ffULL) * 0x000f424000000064ULL +
+		((values >> 16) & 0x000000ff000000ffULL) * 0x0000271000000001ULL) >> 32;
+}
+
 /*
  * The number of a Content-Length and the end of its line: the value, and in the low byte how many
  * bytes that was. 0 where it takes a closer look.
  */
-global u64 number_in(const struct work *work, u32 position)
+inline_always u64 number_in(const struct work *work, u32 position)
 {
-	u64 value = 0;
-	u32 at = position;
+	u32 spaces = work->window[position & (WINDOW - 1)] == ' ', digits;
+	u64 word = eight_at(&work->window[(position + spaces) & (WINDOW - 1)]), end;
 
-	if (!work)
+	digits = digits_in(word);
+	end = eight_at(&work->window[(position + spaces + digits) & (WINDOW - 1)]);
+	if (!digits || (end & TWO_BYTES) != BLANK_LINE)
 		return 0;
-	for (int step = 0; step < 16; step++) {
-		u8 byte = work->window[at & (WINDOW - 1)];
-
-		if (byte == '\r')
-			break;
-		at += 1;
-		if (is_digit(byte))
-			value = value * 10 + (byte - '0');
-		else if (byte != ' ' || at - position > 1)
-			return 0;
-	}
-	at -= position;
-	if (!at || work->window[(position + at) & (WINDOW - 1)] != '\r' ||
-	    work->window[(position + at + 1) & (WINDOW - 1)] != '\n' ||
-	    work->window[(position + at - 1) & (WINDOW - 1)] == ' ')
-		return 0;
-	return value << 8 | (at + 2);
+	return value_of(word, digits) << 8 | (spaces + digits + 2);
 }
 
 /* `Transfer-Encoding: chunked` and nothing else on its line, as most say it. */
@@ -282,7 +288,7 @@ inline_always int take_start(struct feed *feed, u32 position)
 		return 1;
 #ifndef ELDER
 	if (take_lines(message, work)) {
-		end_head(feed);
+		end_head_here(feed);
 		return 1;
 	}
 #endif
@@ -301,9 +307,11 @@ static long next_whole(u32 index, void *context)
 
 	if (position >= work->length || position >= WINDOW || state >= MESSAGE_LOST)
 		return 1;
-	if (is_skipped(state))
-		return !skip_here(feed);
-	return state != MESSAGE_START || !take_start(feed, position);
+	if (!is_skipped(state) && (state != MESSAGE_START || !take_start(feed, position)))
+		return 1;
+	if (is_skipped(feed->message->state) && !skip_here(feed))
+		return 1;
+	return work->position >= work->length; /* a step that only found this would cost a call */
 }
 #endif
 
@@ -474,7 +482,7 @@ static long next_step(u32 index, void *context)
 	record_window(feed->message, work);
 	if (work->left)
 		consume(work, work->position);
-	return 0;
+	return !work->left;
 }
 
 #ifdef ELDER

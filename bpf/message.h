@@ -182,22 +182,20 @@ inline_always void count_request(struct flow *flow, u64 bytes)
 }
 
 /* The oldest waiting request is answered. */
-global int count_answer(struct connection *connection, const struct flow_key *key,
-			const struct early *answer)
+aside int count_answer(struct connection *connection, const struct flow_key *key,
+		       const struct early *answer)
 {
 	struct flow *flow;
 	u64 start_ns, duration_ns;
 	u32 size, duration, place;
 
-	if (!connection || !key || !answer)
-		return 0;
 	start_ns = connection->queue[connection->popped & (QUEUE - 1)] & REQUEST_START_NS;
 	connection->popped += 1;
 	tally(TALLY_REQUESTS_ANSWERED, 1);
 	flow = flow_of(connection, key);
 	if (!flow)
 		return 0;
-	place = place_of_status(flow, connection->slot, answer->status);
+	place = place_of(flow, connection->slot, answer->status);
 	if (place >= STATUSES) {
 		count_loss(LOSS_STATUSES_FULL);
 		return 0;
@@ -233,7 +231,17 @@ inline_always void answer_request(struct connection *connection, struct work *wo
 	answer->request = 0;
 }
 
-/* A request begins; its answer may have come before the call that wrote it returned. */
+/* The answer came before the call that wrote its request returned. */
+global int answer_early(struct connection *connection, struct work *work)
+{
+	if (!connection || !work)
+		return 0;
+	connection->early.is_waiting = 0;
+	answer_request(connection, work, &connection->early);
+	return 0;
+}
+
+/* A request begins. */
 inline_always void push_request(struct feed *feed)
 {
 	struct connection *connection = feed->connection;
@@ -257,10 +265,8 @@ inline_always void push_request(struct feed *feed)
 	connection->request_pages[connection->pushed & (QUEUE - 1)] = feed->message->page;
 	connection->pushed += 1;
 	tally(TALLY_REQUESTS_BEGUN, 1);
-	if (connection->early.is_waiting) {
-		connection->early.is_waiting = 0;
-		answer_request(connection, feed->work, &connection->early);
-	}
+	if (rarely(connection->early.is_waiting))
+		answer_early(connection, feed->work);
 }
 
 /* A response ended: it answers the oldest request, or one whose call has not returned yet. */
@@ -350,7 +356,7 @@ inline_always int has_no_body(const struct message *message, u64 request)
 }
 
 /* The blank line was seen: what follows? The order is that of RFC 9112 6.3. */
-near int end_head(struct feed *feed)
+inline_always int end_head_here(struct feed *feed)
 {
 	struct connection *connection = feed->connection;
 	struct message *message = feed->message;
@@ -380,6 +386,11 @@ near int end_head(struct feed *feed)
 		end_message(feed);
 	}
 	return 0;
+}
+
+near int end_head(struct feed *feed)
+{
+	return end_head_here(feed);
 }
 
 inline_always void begin_message(struct feed *feed)
@@ -427,7 +438,7 @@ inline_always void record_start(struct feed *feed, u32 token)
 	struct work *work = feed->work;
 
 	message->owns_page = token == TOKEN_RESPONSE;
-	if (!message->page)
+	if (!message->page && rarely(is_recording()))
 		message->page = begin_chain(work->key.pid, message->start_ns, token == TOKEN_RESPONSE);
 	if (message->page && token < TOKENS)
 		record(message->page, work, token, token_sizes[token], FROM_TOKEN);

@@ -180,6 +180,14 @@ lone int free_chain(u32 page)
 }
 #endif
 
+inline_always int is_recording(void)
+{
+	u32 zero = 0;
+	struct recording *recording = bpf_map_lookup_elem(&recordings, &zero);
+
+	return recording && recording->is_on;
+}
+
 /* A chain for a message that begins; 0 when nobody wants it or there is no room. */
 lone u32 begin_chain(u32 pid, u64 start_ns, u32 is_response)
 {
@@ -188,7 +196,7 @@ lone u32 begin_chain(u32 pid, u64 start_ns, u32 is_response)
 	struct policy *policy;
 	struct head *head;
 
-	if (!recording || !recording->is_on)
+	if (!recording)
 		return 0;
 	policy = bpf_map_lookup_elem(&policies, &pid);
 	if (!policy)

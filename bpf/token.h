@@ -5,6 +5,7 @@
 #include "kernel.h"
 
 #define TOKENS 11
+#define TOKEN_GET 0
 #define TOKEN_HEAD 3
 #define TOKEN_CONNECT 8
 #define TOKEN_RESPONSE 9
@@ -56,15 +57,22 @@ lone u32 match_token(u32 candidates, u32 column, u32 byte)
 	return matching;
 }
 
-/* The token that eight bytes begin with; TOKENS when there is none. */
-lone u32 token_in(u64 word)
+lone u32 rarer_token_in(u64 word)
 {
-	if (!((word ^ token_words[TOKEN_RESPONSE]) & token_masks[TOKEN_RESPONSE]))
-		return TOKEN_RESPONSE;
 	for (u32 token = 0; token < TOKENS; token++)
 		if (!((word ^ token_words[token]) & token_masks[token]))
 			return token;
 	return TOKENS;
+}
+
+/* The token that eight bytes begin with; TOKENS when there is none. */
+inline_always u32 token_in(u64 word)
+{
+	if (!((word ^ token_words[TOKEN_RESPONSE]) & token_masks[TOKEN_RESPONSE]))
+		return TOKEN_RESPONSE;
+	if (!((word ^ token_words[TOKEN_GET]) & token_masks[TOKEN_GET]))
+		return TOKEN_GET;
+	return rarer_token_in(word);
 }
 
 enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
