@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 TARGET ?=
 
-.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-tls churn churn-tls exact e2e test-kernels docs lock clean
+.PHONY: help demo test lint fuzz conformance kube wheel test-wheel manifests bpf ui stubs bench bench-ingest bench-capture bench-sampling bench-tls churn churn-tls exact e2e test-kernels docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

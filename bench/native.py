@@ -79,7 +79,7 @@ def echo(
     """
     The service and its port, until the context is left; `enter` is put before its command.
 
-    With `page` its answers have so many bytes, are numbered, and every so manyth has status 500.
+    With `page` its answers have so many bytes, are numbered, and one in so many has status 500.
     """
     process, port = _served(*enter, page=page or ())
     try:

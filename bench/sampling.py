@@ -1,8 +1,8 @@
 """
 `make bench-sampling`: what sampled requests cost, and whether each that matches arrives.
 
-In: nothing.  Out: a table in Markdown.  The service numbers its answers, and each so manyth fails:
-which requests match is known from how many were asked; nothing asks podwire what was right.
+In: nothing.  Out: a table in Markdown.  The service numbers its answers, and one in so many
+fails: which requests match is known from how many were asked; nothing asks podwire what was right.
 """
 
 import argparse

@@ -62,7 +62,7 @@ process.stdin.once("data", () => { process.stdin.destroy(); ask(times); });
 
 
 class Unable(Exception):
-    """A program cannot be built here; the message says what is missing."""
+    """A client did not end well; the message says which."""
 
 
 class Nobody:
