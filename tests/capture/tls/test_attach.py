@@ -1,5 +1,6 @@
 """Probes hang once in a file, as long as a watched process uses it; what refuses is named."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_a_library_that_refuses_is_named_and_the_rest_goes_on(opened: Open, rung
 def test_a_file_that_was_replaced_is_not_probed(opened: Open) -> None:
     """Its name leads to another one by now."""
     pair = opened(Means(finder=Spoiled(lambda binary: replace(binary, inode=1))))
+    pair.watch()
+
+    assert pair.kernel.tls
+    assert ["another file has its name by now"] == list(pair.kernel.tls.refusals.values())
+
+
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(opened: Open, tmp_path: Path) -> None:
+    """Whoever opened it to read would wait for a writer."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pair = opened(Means(finder=Spoiled(lambda binary: replace(binary, path=pipe))))
     pair.watch()
 
     assert pair.kernel.tls

@@ -136,6 +136,29 @@ def test_a_library_under_two_names_is_counted_once(scene: Scene, tmp_path: Path)
     scene.is_exact()
 
 
+def test_a_file_of_an_image_is_one_in_all_its_containers(
+    scene: Scene, finder: Finder, tmp_path: Path
+) -> None:
+    """Each shows it by another device; probed in each, a call would cost as often."""
+    for name in ("image", "nothing", "root"):
+        (tmp_path / name).mkdir()
+    copied(built(*ARCHIVES), tmp_path / "image")
+    mount = f"mount -t overlay o -o lowerdir={tmp_path}/image:{tmp_path}/nothing {tmp_path}/root"
+    container = tmp_path / "container"
+    inside = f"{mount} && exec {tmp_path}/root/drive $0 $1"
+    container.write_text(f"#!/bin/sh\nexec unshare --mount sh -c '{inside}' $1 $2\n")
+    container.chmod(0o755)
+    clients = [scene.start(container) for _ in range(2)]
+    scene.watch()
+    one, other = (finder.find(each.pid)[0].path.stat() for each in clients)
+    scene.play()
+
+    assert one.st_dev != other.st_dev
+    assert scene.kernel.tls
+    assert 2 == len(scene.kernel.tls.attached)  # the server's library, and the program
+    scene.is_exact()
+
+
 def test_a_library_that_a_process_maps_twice_is_counted_once(scene: Scene) -> None:
     """A second mapping of its code, at other addresses, is no second library."""
     twice = f'-DTWICE="{LIBRARIES / "libssl.so.3"}"'

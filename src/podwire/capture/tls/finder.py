@@ -7,6 +7,7 @@ takes a fifth of a core at most, and a file that cannot be read costs its own pl
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podwire.capture.tls.elf import Unreadable
+from podwire.capture.tls.layer import device_of
 from podwire.capture.tls.mapping import Mapped, mapped_in, read_maps
 from podwire.capture.tls.point import Binary
 from podwire.capture.tls.scan import Scan, scan
@@ -121,29 +123,22 @@ class Finder:
     def _binaries(self, process: Path, files: tuple[Mapped, ...]) -> Iterator[Binary]:
         self._pace.begin()
         for each in files:
-            path = next((path for path in each.paths(process) if _is_it(path, each)), None)
-            if path is not None:
-                yield from self._binary(path, each.name)
+            if there := _reached(each, process):
+                yield from self._binary(*there, each.name)
             elif _is_running(process):
                 self._refuse(Reason.GONE, each.name)
                 yield _unreachable(each.name, Reason.GONE, each.inode)
             self._pace.pause()
 
-    def _binary(self, path: Path, name: str) -> Iterator[Binary]:
+    def _binary(self, path: Path, reached: int, name: str) -> Iterator[Binary]:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            self._refuse(Reason.BROKEN, name, error.strerror)
-            return
-        try:
-            at = os.fstat(fd)
-            key = at.st_dev, at.st_ino, at.st_ctime_ns, at.st_size
-            found = self._scan(key, fd, name)
+            at, device = os.fstat(reached), device_of(reached)
+            found = self._scan((device, at.st_ino, at.st_ctime_ns, at.st_size), reached, name)
         finally:
-            os.close(fd)
+            os.close(reached)
         if found:
             yield Binary(
-                device=at.st_dev,
+                device=device,
                 inode=at.st_ino,
                 changed_ns=at.st_ctime_ns,
                 build_id=found.build_id,
@@ -157,13 +152,13 @@ class Finder:
                 detail=found.detail,
             )
 
-    def _scan(self, key: FileKey, fd: int, name: str) -> Scan | None:
+    def _scan(self, key: FileKey, reached: int, name: str) -> Scan | None:
         if key in self._scans:
             self._scans.move_to_end(key)
             return self._scans[key]
         self.scanned += 1
         try:
-            found = scan(fd, self._pace.pause)
+            found = self._read(reached)
         except (Unreadable, OSError) as error:
             self._refuse(Reason.BROKEN, name, str(error))
             found = Scan("unknown", reason=Reason.BROKEN, detail=str(error))
@@ -171,6 +166,13 @@ class Finder:
         if len(self._scans) > self._most_files:
             self._scans.popitem(last=False)
         return found
+
+    def _read(self, reached: int) -> Scan | None:
+        fd = os.open(f"/proc/self/fd/{reached}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return scan(fd, self._pace.pause)
+        finally:
+            os.close(fd)
 
     def _refuse(self, reason: Reason, name: str, detail: str | None = None) -> None:
         """Counted always, said once a minute."""
@@ -181,12 +183,23 @@ class Finder:
             log.warning("cannot tell whether %s has TLS: %s", name, why)
 
 
-def _is_it(path: Path, mapped: Mapped) -> bool:
-    """Whether this opens the mapped file. Layered file systems name their devices otherwise."""
-    try:
-        return path.stat().st_ino == mapped.inode
-    except OSError:
-        return False
+def _reached(mapped: Mapped, process: Path) -> tuple[Path, int] | None:
+    """
+    A path of the mapped file, and the file itself, which is not opened by that.
+
+    Its process may put anything there at any time: a pipe without an end, or a link to a device
+    of ours, which acts when it is opened. Layered file systems name their devices otherwise.
+    """
+    for path in mapped.paths(process):
+        try:
+            reached = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        at = os.fstat(reached)
+        if at.st_ino == mapped.inode and stat.S_ISREG(at.st_mode):
+            return path, reached
+        os.close(reached)
+    return None
 
 
 def _is_running(process: Path) -> bool:

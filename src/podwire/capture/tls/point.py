@@ -69,6 +69,8 @@ class Binary:
     """An executable or library that has TLS in it: readable when it has points."""
 
     device: int
+    """Its file system; 0 where one lies upon others (layer.py)."""
+
     inode: int
     changed_ns: int
     """When the file last changed: one that is upgraded in place is another binary."""
