@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from podwire.wire.graphql import Refused, Unanswered
 
@@ -75,12 +76,27 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     return table
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
     if value is None:
-        return "-"
+        return plain("-")
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
+        return plain(", ".join(map(str, value)))
+    return plain(str(value))
+
+
+def plain(text: str, style: str = "") -> Text:
+    r"""
+    Text as it is, whoever wrote it: neither our markup nor the terminal's commands mean anything.
+
+    >>> print(plain("GET /[/b] \x1b[2J"))
+    GET /[/b] \x1b[2J
+    """
+    return Text("".join(map(_visible, text)), style)
+
+
+def _visible(letter: str) -> str:
+    is_harmless = letter.isprintable() or letter in "\r\n\t"
+    return letter if is_harmless else letter.encode("unicode_escape").decode()
 
 
 @contextmanager
@@ -101,4 +117,4 @@ def fail(message: str, code: int) -> None:
     raise typer.Exit(code)
 
 
-__all__ = ["ADDRESS", "Address", "Format", "Output", "exit_codes", "fail", "show"]
+__all__ = ["ADDRESS", "Address", "Format", "Output", "exit_codes", "fail", "plain", "show"]

@@ -5,11 +5,10 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from podwire.cli.exchange import Exchange, Message, curl, exchanges, har
-from podwire.cli.output import ADDRESS, Address, Format, Output, console, exit_codes, show
+from podwire.cli.output import ADDRESS, Address, Format, Output, console, exit_codes, plain, show
 from podwire.wire.graphql import Refused, ask
 
 EVENTS = """
@@ -76,8 +75,8 @@ def _row(exchange: Exchange) -> dict[str, Any]:
 def _print(exchange: Exchange) -> None:
     screen = console()
     for part in _messages(exchange):
-        screen.rule(f"[bold]{escape(part.line)}[/bold]  {part.size}", align="left")
-        screen.print(part.text, markup=False, highlight=False)
+        screen.rule(plain(part.line, "bold").append(f"  {part.size}", "not bold"), align="left")
+        screen.print(plain(part.text), highlight=False)
         if part.missing:
             screen.print(f"[dim]{part.missing} bytes more were not recorded[/dim]")
         if part.is_withheld:
@@ -95,9 +94,9 @@ def _calls(exchange: Exchange) -> Table:
     for call in exchange.calls:
         facts = {k: v for k, v in call.items() if k not in ("call", "start_ms", "end_ms")}
         table.add_row(
-            call["call"],
+            plain(call["call"]),
             f"{call['start_ms'] - first_ms:.3f}",
             f"{call['end_ms'] - call['start_ms']:.3f}",
-            ", ".join(f"{key} {value}" for key, value in facts.items()),
+            plain(", ".join(f"{key} {value}" for key, value in facts.items())),
         )
     return table
