@@ -1,14 +1,13 @@
 """`podwire task` towards a backend that is not ours."""
 
-import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from cli.played import answering
 from podwire.model.identity import service_id
 
 UNKNOWN = (
@@ -17,30 +16,17 @@ UNKNOWN = (
 )
 
 
-class Oap(BaseHTTPRequestHandler):
+def oaps(query: str) -> Mapping[str, Any]:
     """Knows one service, and no task of a whole one; its words are those of graphql-java."""
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        known = {"data": {"listServices": [{"id": service_id("shop"), "name": "shop"}]}}
-        refused = {"errors": [{"message": UNKNOWN}]}
-        body = json.dumps(known if "listServices" in asked["query"] else refused).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    known = {"data": {"listServices": [{"id": service_id("shop"), "name": "shop"}]}}
+    return known if "listServices" in query else {"errors": [{"message": UNKNOWN}]}
 
 
 @pytest.fixture
 def oap() -> Iterator[str]:
     """Its address."""
-    with HTTPServer(("127.0.0.1", 0), Oap) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(oaps) as address:
+        yield address
 
 
 def create(address: str, service: str) -> str:

@@ -1,14 +1,12 @@
 """`podwire tls`: rows of what was read and what was not, from a backend's answer."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from cli.played import answering
 from podwire.cli.main import app
 from podwire.model.identity import instance_id, service_id
 
@@ -29,30 +27,11 @@ ANSWERS = {
 }  # fmt: skip
 
 
-class Answering(BaseHTTPRequestHandler):
-    """A backend that answers every question with all that it has."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps({"data": ANSWERS}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any, **__: Any) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """Of a backend that answers every question with all that it has."""
+    with answering(lambda _: {"data": ANSWERS}) as found:
+        yield found
 
 
 def test_every_reason_is_a_row_and_an_edge_without_one_is_a_row_too(address: str) -> None:
