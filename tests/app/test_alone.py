@@ -40,7 +40,7 @@ def test_what_reads_options_is_not_in_the_agent(agent: "subprocess.Popen[bytes]"
     assert "pydantic" not in mapped
 
     agent.send_signal(signal.SIGTERM)
-    assert 0 == agent.wait(15)
+    assert 0 == agent.wait(60)
 
 
 def test_memory_is_given_back_as_the_environment_says(agent: "subprocess.Popen[bytes]") -> None:

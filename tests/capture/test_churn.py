@@ -38,7 +38,7 @@ def visited(listener: socket.socket) -> None:
     with server:
         receive(server, len(REQUEST))
         server.sendall(HEAD + BODY)
-    assert 0 == visitor.wait(10)
+    assert 0 == visitor.wait(60)
 
 
 def settled(kernel: Kernel, what: Callable[[], int], least: int) -> int:

@@ -67,7 +67,7 @@ def ledger(process: "subprocess.Popen[str]") -> dict[str, int]:
     assert process.stdout
     counts = json.loads(process.stdout.readline())
     assert isinstance(counts, dict)
-    process.wait(10)
+    process.wait(60)
     return counts
 
 

@@ -85,7 +85,7 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
     yield Nginx(port, pids, tmp_path / "access.log")
     master.send_signal(signal.SIGQUIT)
     try:
-        master.wait(10)
+        master.wait(60)
     except subprocess.TimeoutExpired:
         master.kill()
 

@@ -25,7 +25,7 @@ def test_it_says_where_it_listens(tmp_path: Path) -> None:
         answer = ask(f"http://{page}", "{ version }", {})
         with grpc.insecure_channel(grpc_address) as channel:
             check = health_pb2_grpc.HealthStub(channel).Check
-            health = check(health_pb2.HealthCheckRequest(), timeout=5).status
+            health = check(health_pb2.HealthCheckRequest(), timeout=60).status
         backend.send_signal(signal.SIGINT)
         backend.stderr.read()  # its last words need a reader
 

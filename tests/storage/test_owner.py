@@ -47,7 +47,7 @@ def line(process: "subprocess.Popen[str]") -> str:
 
 def finish(process: "subprocess.Popen[str]") -> None:
     """Let it close in order."""
-    process.communicate("done\n", timeout=30)
+    process.communicate("done\n", timeout=60)
 
 
 def test_a_second_owner_hears_who_the_first_is(tmp_path: Path) -> None:

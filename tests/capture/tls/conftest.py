@@ -79,7 +79,7 @@ class Pair:
         """Let the source find what is new."""
         assert self.kernel.tls
         self.kernel.tls.look()
-        assert self.kernel.tls.wait(30)
+        assert self.kernel.tls.wait(60)
 
     def drive(self, path: str, **how: Any) -> Mapping[str, int]:
         """Let the client do something; the result is its book since it began."""

@@ -86,7 +86,7 @@ class Scene:
         self.kernel.watch([self.server.pid, *(each.pid for each in self.clients)])
         assert self.kernel.tls
         self.kernel.tls.look()
-        assert self.kernel.tls.wait(30)
+        assert self.kernel.tls.wait(60)
 
     def begin(self) -> None:
         """All clients at once."""
@@ -98,7 +98,7 @@ class Scene:
         """To the good end of all clients."""
         self.begin()
         for each in self.clients:
-            assert 0 == each.wait(30)
+            assert 0 == each.wait(60)
         self.flows += self.kernel.drain()
 
     def told(self, role: Role) -> Mapping[str, int]:

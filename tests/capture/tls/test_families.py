@@ -49,7 +49,7 @@ def exchange(kernel: Kernel, program: Sequence[str], folder: Path, before: int =
         assert "ready\n" == client.stdout.readline()
         pair = Pair(kernel, server, client)
         pair.watch()
-        client.communicate("\n", timeout=30)
+        client.communicate("\n", timeout=60)
         assert 0 == client.returncode
     return pair
 

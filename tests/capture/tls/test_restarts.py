@@ -56,11 +56,11 @@ def restart(scene: Scene, image: Path, program: Path, *, is_killed: bool) -> Non
     scene.watch()
     if is_killed:
         scene.begin()
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while not scene.told(Role.CLIENT)["requests"] and time.monotonic() < deadline_s:
             scene.flows += scene.kernel.drain()
         client.kill()
-        client.wait(10)
+        client.wait(60)
     else:
         scene.play()
     assert scene.told(Role.CLIENT)["requests"]
