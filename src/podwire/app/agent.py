@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -44,6 +45,7 @@ async def run(settings: AgentSettings, *, status: Path | None = None) -> None:
     Raises `capture.Unavailable` when this system cannot measure, `ConfigError` when there is no
     way to the API server that the settings ask for.
     """
+    allow_files()
     finder = Finder()
     kernel = Kernel(means=Means(finder=finder))
     for each in kernel.missing:
@@ -99,6 +101,12 @@ def _totals(
 def now_ms() -> int:
     """Wall clock, in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def allow_files() -> None:
+    """As many open ones as may be: each probed file takes ten, and the usual limit is a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def memory_mb() -> float:
