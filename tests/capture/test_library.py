@@ -8,6 +8,7 @@ import pytest
 
 from podwire.capture import library
 from podwire.capture.library import Unavailable, origin
+from podwire.capture.tls.bell import Bell
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +41,9 @@ def test_without_any_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(Unavailable, match="apt-get install libbpf1"):
         origin()
+
+
+def test_a_ring_that_the_kernel_refuses_is_an_error() -> None:
+    """Asking one that is not there would end the process."""
+    with pytest.raises(OSError, match="hearing of who speaks TLS"):
+        Bell(-1)

@@ -104,7 +104,7 @@ def now_ms() -> int:
 
 
 def allow_files() -> None:
-    """As many open ones as may be: each probed file takes ten, and the usual limit is a thousand."""
+    """As many open ones as may be: a probed file takes ten, and a thousand is the usual limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

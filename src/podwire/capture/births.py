@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from podwire.capture.library import Unavailable, checked, ffi, library
+from podwire.capture.library import Unavailable, checked, ffi, library, made
 
 OBJECT = Path(__file__).parent / "object" / "process.bpf.o"
 
@@ -37,15 +37,11 @@ class Births:
     def _open(self) -> None:
         checked(library().bpf_object__load(self._object), "loading")
         fd = library().bpf_object__find_map_fd_by_name(self._object, b"news")
-        self._ring = library().ring_buffer__new(fd, self._heard, ffi.NULL, ffi.NULL)
-        if not self._ring:
-            raise OSError(ffi.errno, os.strerror(ffi.errno))
+        ring = library().ring_buffer__new(fd, self._heard, ffi.NULL, ffi.NULL)
+        self._ring = made(ring, "hearing of processes")
         program = ffi.NULL
         while program := library().bpf_object__next_program(self._object, program):
-            link = library().bpf_program__attach(program)
-            if not link:
-                raise OSError(ffi.errno, os.strerror(ffi.errno))
-            self._links.append(link)
+            self._links.append(made(library().bpf_program__attach(program), "attaching"))
 
     def _hear(self, context: Any, data: Any, size: int) -> int:
         del context, size

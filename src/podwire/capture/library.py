@@ -138,6 +138,13 @@ def checked(code: int, what: str) -> int:
     return code
 
 
+def made(pointer: Any, what: str) -> Any:
+    """What a call made. Raises OSError with what was tried when it made nothing."""
+    if not pointer:
+        raise OSError(ffi.errno, f"{what}: {os.strerror(ffi.errno)}")
+    return pointer
+
+
 def text(pointer: Any) -> str:
     """A C string."""
     found = ffi.string(pointer)

@@ -15,7 +15,7 @@ import numpy as np
 
 from podwire.capture import decode
 from podwire.capture.layout import Layouts
-from podwire.capture.library import checked, ffi, library
+from podwire.capture.library import checked, ffi, library, made
 from podwire.capture.table import Table, append
 from podwire.model.exchange import Device, Exchange, Recording, RecordPolicy, SystemCall
 from podwire.model.loss import Loss
@@ -59,7 +59,8 @@ class Recorder:
         self._switch = Table(fd_of("recordings"), np.dtype("<u4"), layouts.structure("recording"))
         self._events: list[bytes] = []
         self._taken = ffi.callback("int(void *, void *, size_t)", self._take)
-        self._ring = library().ring_buffer__new(fd_of("picked"), self._taken, ffi.NULL, ffi.NULL)
+        ring = library().ring_buffer__new(fd_of("picked"), self._taken, ffi.NULL, ffi.NULL)
+        self._ring = made(ring, "reading picked exchanges")
         self.losses: Counter[str] = Counter()
         self.copied_bytes = 0
         """Payload that user space has copied so far."""

@@ -8,7 +8,7 @@ import os
 import select
 from typing import Any
 
-from podwire.capture.library import ffi, library
+from podwire.capture.library import ffi, library, made
 
 
 class Bell:
@@ -17,7 +17,8 @@ class Bell:
     def __init__(self, newcomers: int) -> None:
         self._pids: set[int] = set()
         self._heard = ffi.callback("int(void *, void *, size_t)", self._hear)
-        self._ring = library().ring_buffer__new(newcomers, self._heard, ffi.NULL, ffi.NULL)
+        ring = library().ring_buffer__new(newcomers, self._heard, ffi.NULL, ffi.NULL)
+        self._ring = made(ring, "hearing of who speaks TLS")
         self._news = int(library().ring_buffer__epoll_fd(self._ring))
         self._rung = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from podwire.capture.library import checked, ffi, library
+from podwire.capture.library import checked, ffi, library, made
 
 BPF = 321
 """The number of bpf() on x86_64."""
@@ -88,6 +88,4 @@ def link_one(program: Any, path: str, offset: int, *, cookie: int, is_return: bo
     options.sz = ffi.sizeof("struct bpf_uprobe_opts")
     options.bpf_cookie, options.retprobe = cookie, is_return
     link = library().bpf_program__attach_uprobe_opts(program, -1, path.encode(), offset, options)
-    if not link:
-        raise OSError(ffi.errno, os.strerror(ffi.errno))
-    return link
+    return made(link, "a link at one place")
