@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing of the system's own packages, and says so.
-# Usage: setup.sh SET...  with the sets python, demo, exact, test, node, wheel.
+# Usage: setup.sh SET...  with the sets python, demo, exact, kernels, test, node, wheel.
 set -euo pipefail
 
 declare -A package_of=(

@@ -31,13 +31,16 @@ RECEIVED = len("HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850
 ARCHIVES = (str(LIBRARIES / "libssl.a"), str(LIBRARIES / "libcrypto.a"))
 SHARED = ("-lssl", "-lcrypto")
 GNUTLS = ("-DGNUTLS", "-lgnutls")
+OPENSSL_DEV = "libssl-dev", Path("/usr/include/openssl/ssl.h")
+GNUTLS_DEV = "libgnutls28-dev", Path("/usr/include/gnutls/gnutls.h")
 
 
 @cache
 def built(*options: str, source: str = "drive.c") -> Path:
     """The client, built with these options."""
-    if ARCHIVES[0] in options and not Path(ARCHIVES[0]).exists():
-        pytest.skip("libssl-dev is not installed")
+    package, header = GNUTLS_DEV if GNUTLS[0] in options else OPENSSL_DEV
+    if not header.exists():
+        pytest.skip(f"{package} is not installed")
     made = new_folder() / "drive"
     subprocess.run([need("cc"), str(HERE / source), "-o", str(made), *options], check=True)
     return made
