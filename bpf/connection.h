@@ -30,7 +30,7 @@ struct message {
 	u64 start_ns;
 	u64 bytes;
 	u64 remaining;
-	u64 length; /* said by Content-Length */
+	u64 length; /* said by Content-Length; out of step, the bytes that are kept, `column` of them */
 	u16 candidates;
 	u16 status;
 	u8 state;

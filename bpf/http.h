@@ -412,12 +412,15 @@ inline_always enum loss why_unseen(const struct work *work)
 	return work->has_memory ? LOSS_PAYLOAD_UNREAD : LOSS_HTTP_UNSEEN;
 }
 
-/* `METHOD target HTTP/1.x` and a newline, whole in the window; so long is the method. */
+/*
+ * `METHOD target HTTP/1.x` and a newline, in the window up to there; so long is the method in it.
+ * Ten bytes stand behind whatever of a method may have come before.
+ */
 inline_always int is_request_line(const struct work *work, u32 size)
 {
 	u32 end = find_newline(work), last = end - 1;
 
-	if (end >= work->length || end < 14)
+	if (end >= work->length || end < 10 + size)
 		return 0;
 	hide(last);
 	if (work->window[last & (WINDOW - 1)] != '\r')
@@ -430,6 +433,55 @@ inline_always int is_request_line(const struct work *work, u32 size)
 		 token_masks[TOKEN_RESPONSE]);
 }
 
+inline_always u64 first_bytes(u64 word, u32 size)
+{
+	return word & ((1ULL << (8 * size & 63)) - 1);
+}
+
+/*
+ * A call that carried a part of a method and nothing else: Go's server reads one byte ahead. It is
+ * kept for the next call, which may have the rest of the line; `kept` bytes are there already.
+ */
+inline_always void keep_beginning(struct message *message, const struct work *work, u32 kept)
+{
+	u32 length = work->length;
+	u64 word;
+
+	if (length != work->left || length >= TOKEN_SIZE)
+		return;
+	word = first_bytes(eight_at(work->window), length);
+	if (kept && begins_method(message->length | word << (8 * kept & 63), kept + length)) {
+		message->length |= word << (8 * kept & 63);
+		message->column = kept + length;
+	} else if (begins_method(word, length)) {
+		message->length = word;
+		message->column = length;
+		message->start_ns = start_of(work);
+	}
+}
+
+/* The rest of a request line whose first bytes were kept: the message is as if it had had them. */
+inline_always int take_rest(struct feed *feed, u32 kept)
+{
+	struct message *message = feed->message;
+	struct work *work = feed->work;
+	u64 begun_ns = message->start_ns;
+	u32 token;
+
+	if (!kept || kept >= TOKEN_SIZE)
+		return 0;
+	token = token_in(message->length | eight_at(work->window) << (8 * kept & 63));
+	if (token >= TOKEN_RESPONSE || !is_request_line(work, token_sizes[token] - kept))
+		return 0;
+	set_states(feed->connection, MESSAGE_START);
+	begin_message(feed);
+	message->start_ns = begun_ns;
+	message->candidates = 1 << token;
+	message->bytes = kept;
+	message->column = kept;
+	return 1;
+}
+
 /*
  * Out of step, only the beginning of a call can prove anything. A whole request line of a client
  * that never sent one before the last was answered says that everything before it is over.
@@ -438,12 +490,15 @@ apart int resume(struct feed *feed)
 {
 	struct connection *connection = feed->connection;
 	struct work *work = feed->work;
-	u32 token, status;
+	u32 token, status, kept = feed->message->column;
 
-	if (!work->is_first || (!work->in_segment && !next_segment(work)))
+	feed->message->column = 0;
+	if (!work->is_first || (!work->in_segment && !next_segment(work)) || look(work))
 		return 0;
-	if (look(work) || work->length < 16)
+	if (work->length < 16) {
+		keep_beginning(feed->message, work, kept);
 		return 0;
+	}
 	token = token_in(eight_at(work->window));
 	if (token == TOKEN_HTTP2 && connection->is_from_middle) {
 		leave_to_http2(feed);
@@ -458,7 +513,7 @@ apart int resume(struct feed *feed)
 		set_states(connection, MESSAGE_START);
 		return 1;
 	}
-	return 0;
+	return !connection->has_pipelined && take_rest(feed, kept);
 }
 
 static long next_step(u32 index, void *context)

@@ -83,8 +83,10 @@ inline_always void set_states(struct connection *connection, u8 state)
 	drop_chain(&connection->messages[INGRESS]);
 	connection->messages[EGRESS].state = state;
 	connection->messages[EGRESS].flags = 0;
+	connection->messages[EGRESS].column = 0;
 	connection->messages[INGRESS].state = state;
 	connection->messages[INGRESS].flags = 0;
+	connection->messages[INGRESS].column = 0;
 }
 
 inline_always void stop_http(struct connection *connection)
@@ -166,6 +168,7 @@ inline_always void lose_track(struct feed *feed, enum loss reason)
 		forget_all(feed);
 	} else if (connection->is_from_middle) {
 		feed->message->state = MESSAGE_LOST;
+		feed->message->column = 0;
 	} else {
 		connection->key.protocol = PROTOCOL_UNKNOWN;
 		stop_http(connection);
@@ -393,12 +396,17 @@ near int end_head(struct feed *feed)
 	return end_head_here(feed);
 }
 
+/* When a message that a call begins with begins. */
+inline_always u64 start_of(const struct work *work)
+{
+	return work->direction == EGRESS ? work->start_ns : work->now_ns;
+}
+
 inline_always void begin_message(struct feed *feed)
 {
 	struct message *message = feed->message;
 
-	message->start_ns =
-		feed->work->direction == EGRESS ? feed->work->start_ns : feed->work->now_ns;
+	message->start_ns = start_of(feed->work);
 	if (!(message->flags & IS_INFORMED))
 		message->bytes = 0;
 	message->flags = 0;

@@ -75,6 +75,17 @@ inline_always u32 token_in(u64 word)
 	return rarer_token_in(word);
 }
 
+/* Whether so many bytes begin a method, and are less than all of it. */
+lone int begins_method(u64 word, u32 size)
+{
+	if (!size || size >= TOKEN_SIZE)
+		return 0;
+	for (u32 token = 0; token < TOKEN_RESPONSE; token++)
+		if (size < token_sizes[token] && !((word ^ token_words[token]) << (64 - 8 * size)))
+			return 1;
+	return 0;
+}
+
 enum name { NAME_OTHER, NAME_CONTENT_LENGTH, NAME_PERHAPS };
 
 #define CASELESS 0x2020202020202020ULL

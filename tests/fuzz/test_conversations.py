@@ -89,6 +89,41 @@ def test_a_connection_joined_in_a_response_is_followed_from_the_next_request() -
     conversations.replay(calls, is_client=False, is_from_middle=True)
 
 
+LINE = b"GET /target HTTP/1.1\r\n\r\n"
+AHEAD: dict[str, tuple[bytes, ...]] = {
+    "one byte": (LINE[:1], LINE[1:]),
+    "all but the space": (LINE[:3], LINE[3:]),
+    "two calls": (LINE[:1], LINE[1:2], LINE[2:]),
+    "a byte of a body first": (b"G", LINE[:1], LINE[1:]),
+}
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_method_may_begin_in_the_calls_before(name: str) -> None:
+    """Go's server reads one byte ahead: the request is proven, begins there, and has all bytes."""
+    calls = [Call(is_sent=False, data=b"the rest of a body", now_ns=1)]
+    calls += [Call(is_sent=False, data=each, now_ns=2) for each in AHEAD[name][:-1]]
+    calls.append(Call(is_sent=False, data=AHEAD[name][-1], now_ns=3))
+    calls.append(Call(is_sent=True, data=b"HTTP/1.1 204 OK\r\n\r\n", now_ns=7))
+
+    found = conversations.replay(calls, is_client=False, is_from_middle=True)
+
+    assert (1, len(LINE), {204: 1}, 5) == (
+        *(found.requests, found.request_bytes),
+        *(+found.responses, found.duration_ns),
+    )
+
+
+@pytest.mark.parametrize("parts", [(b"G", b"GET / HTTP/1"), (b"GET ", b"/ HTTP/1.1\r\n\r\n")])
+def test_a_part_of_a_line_proves_nothing(parts: tuple[bytes, ...]) -> None:
+    """A whole method alone may be anything's end, and a line without its end is none."""
+    calls = [Call(is_sent=False, data=each) for each in (b"the rest of a body", *parts)]
+
+    found = conversations.replay(calls, is_client=False, is_from_middle=True)
+
+    assert 0 == found.requests
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 @pytest.mark.parametrize("talk", sockets.TARGETS.values(), ids=sockets.TARGETS)
 def test_real_sockets_are_counted_like_the_model(
