@@ -28,9 +28,9 @@ PATIENCE_S = 30
 """Only for what would never come: how soon it comes is no promise of these tests."""
 
 
-def process(pid: int, name: str, *, start_ticks: int = 1) -> Process:
-    """A process of the one instance."""
-    entity = Entity(layer="OS_LINUX", service="shop", instance="pod", process=name)
+def process(pid: int, name: str, *, start_ticks: int = 1, instance: str = "pod") -> Process:
+    """A process of an instance of the one service."""
+    entity = Entity(layer="OS_LINUX", service="shop", instance=instance, process=name)
     return Process(pid=pid, start_ticks=start_ticks, entity=entity, detect_type=DetectType.VM)
 
 
@@ -54,16 +54,16 @@ class Kernel:
         self.watched: list[frozenset[int]] = []
         self.recorded: list[Mapping[int, RecordPolicy]] = []
         self.picked: list[Exchange] = []
+        self.peer = Peer("10.1.1.1", 80)
         self.is_closed = False
 
     def watch(self, pids: Pids[int]) -> None:
         self.watched.append(frozenset(pids))
 
     def drain(self) -> Sequence[Flow]:
-        peer = Peer("10.1.1.1", 80)
         return [
             Flow(
-                FlowKey(pid, "10.0.0.1", peer, Role.CLIENT, Protocol.UNKNOWN, tls=False),
+                FlowKey(pid, f"10.0.0.{pid}", self.peer, Role.CLIENT, Protocol.UNKNOWN, tls=False),
                 {"write": Operation(count=1)},
             )
             for pid in self.watched[-1]
@@ -314,18 +314,17 @@ RULE = SamplingRule(
 )
 
 
-def failed(pid: int) -> Exchange:
+def failed(pid: int, peer: Peer = Peer("10.1.1.1", 80)) -> Exchange:  # noqa: B008
     """A request with a B3 context that was answered with 500."""
     head = b"GET /a HTTP/1.1\r\nb3: 80f198ee56343ba8-05e3ac9a4f6e3b90\r\n\r\n"
-    key = FlowKey(pid, "10.0.0.1", Peer("10.1.1.1", 80), Role.CLIENT, Protocol.HTTP1, tls=False)
+    key = FlowKey(pid, f"10.0.0.{pid}", peer, Role.CLIENT, Protocol.HTTP1, tls=False)
     return Exchange(key, 500, Recording(head, len(head), 0, 1), Recording(b"", 0, 2, 3))
 
 
 async def test_a_task_with_rules_samples_while_it_runs() -> None:
     """The kernel records its processes; what is picked is sent; with the task it ends."""
     async with Stage(process(1, "gateway")) as stage:
-        task = dataclasses.replace(order().task, rules=(RULE,))
-        stage.backend.orders = [Order(task, ("id-gateway",))]
+        stage.backend.orders = [Order(with_rule(), ("id-gateway",))]
         await stage.wait_watched(1)
         stage.kernel.picked = [failed(1), failed(2)]
         async with asyncio.timeout(PATIENCE_S):
@@ -338,3 +337,25 @@ async def test_a_task_with_rules_samples_while_it_runs() -> None:
         (sample.service, sample.instance, sample.body["uri"]) for sample in stage.backend.samples
     ]
     assert [{1: RecordPolicy(when_5xx=True)}] == stage.kernel.recorded
+
+
+async def test_a_sample_lies_on_the_edge_of_its_meters() -> None:
+    """Also when the other end is a watched process of another pod on this node."""
+    async with Stage(process(1, "gateway"), process(2, "orders", instance="other")) as stage:
+        stage.kernel.peer = Peer("10.0.0.2", 80)
+        stage.backend.orders = [Order(with_rule(), ("id-gateway", "id-orders"))]
+        await stage.wait_watched(1, 2)
+        stage.kernel.picked = [failed(1, stage.kernel.peer)]
+        async with asyncio.timeout(PATIENCE_S):
+            while not (stage.backend.samples and stage.backend.got):
+                await asyncio.sleep(0.01)
+
+    (sample,) = stage.backend.samples
+    assert {"process_id": "", "local": True, "address": ""} == sample.body["server_process"]
+    labels = {each.meters[0].labels for each in stage.backend.got if each.instance == "pod"}
+    assert [("server_local", "true")] == [label[1] for label in labels]
+
+
+def with_rule() -> NetworkTask:
+    """The task, with the rule."""
+    return dataclasses.replace(order().task, rules=(RULE,))

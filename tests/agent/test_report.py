@@ -3,6 +3,7 @@
 import errno
 
 from podwire.agent.named import Named
+from podwire.agent.peer import near_of
 from podwire.agent.report import collections
 from podwire.model import bounds
 from podwire.model.flow import (
@@ -39,7 +40,8 @@ def flow(peer: Peer, *, pid: int = 1, role: Role = Role.CLIENT, **rest: object) 
 
 def report(*flows: Flow) -> list[Collection]:
     """All collections of one drain on a host with the address 10.0.0.99."""
-    return collections(flows, NAMED, host_addresses={"10.0.0.99"}, timestamp_ms=5)
+    near = near_of({"10.0.0.99"}, (each.key for each in flows))
+    return collections(flows, NAMED, near=near, timestamp_ms=5)
 
 
 def labels(found: list[Collection]) -> tuple[tuple[str, str], ...]:
@@ -95,7 +97,7 @@ def test_flows_with_equal_labels_are_one_set_of_meters() -> None:
     peer = Peer("10.0.0.7", 80)
     flows = [flow(peer, operations=slow), flow(peer, pid=4, operations=fast)]
 
-    (found,) = collections(flows, named, host_addresses=(), timestamp_ms=5)
+    (found,) = collections(flows, named, near=(), timestamp_ms=5)
 
     values = {meter.name: meter.value for meter in found.meters if isinstance(meter, Single)}
     assert {
@@ -188,7 +190,7 @@ def test_what_the_node_lost_is_said_to_each_instance() -> None:
     """The numbers beside it may lack that much."""
     flows = [flow(Peer("10.0.0.7", 80)), flow(Peer("10.0.0.7", 80), pid=3)]
 
-    found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, lost={"payload_unread": 2})
+    found = collections(flows, NAMED, near=(), timestamp_ms=5, lost={"payload_unread": 2})
 
     assert [{"lost_total": ("payload_unread", 2)}] * 2 == [own([each]) for each in found]
 
@@ -197,7 +199,7 @@ def test_a_full_backlog_is_said_of_its_instance_by_port() -> None:
     """Also where nothing else was said; several sockets on one port are one number."""
     full = [Listener(1, 80, 2), Listener(2, 80, 3), Listener(3, 81, 4), Listener(99, 80, 5)]
 
-    found = collections((), NAMED, host_addresses=(), timestamp_ms=5, listeners=full)
+    found = collections((), NAMED, near=(), timestamp_ms=5, listeners=full)
 
     assert [
         {"listen_overflow_total": ("80", 5)},
@@ -228,7 +230,7 @@ def test_unread_connections_are_laid_to_the_library_of_their_process() -> None:
     """And what was read is told beside them."""
     libraries = {1: [Library("/app", "rustls 0.23", Reason.INLINED)], 2: []}
     flows = [encrypted(1, 2), encrypted(1, 1), encrypted(2, 5), encrypted(3, 4, 3)]
-    found = collections(flows, NAMED, host_addresses=(), timestamp_ms=5, libraries=libraries)
+    found = collections(flows, NAMED, near=(), timestamp_ms=5, libraries=libraries)
     assert {
         (("library", "rustls 0.23"), ("reason", "inlined")): 3,
         (("library", "unknown"), ("reason", "unknown")): 5,

@@ -41,7 +41,7 @@ def flow(connections: int, readable: int = 0, *, pid: int = 1) -> Flow:
 async def coverage(ask: Asking, libraries: Libraries, *flows: Flow) -> list[dict[str, Any]]:
     """The answer when an agent reports these flows."""
     named = {1: Named(SHOP, "p1"), 2: Named(SHOP, "p1")}
-    reports = collections(flows, named, host_addresses=(), timestamp_ms=61_000, libraries=libraries)
+    reports = collections(flows, named, near=(), timestamp_ms=61_000, libraries=libraries)
     for each in reports:
         for one in network_profiling().analyze(each).partials:
             point = Point(one.minute_s, one.side, one.total, one.count, one.table)

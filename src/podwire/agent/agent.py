@@ -13,6 +13,7 @@ from typing import Protocol
 
 from podwire.agent.budget import Budget
 from podwire.agent.outbox import Outbox
+from podwire.agent.peer import near_of
 from podwire.agent.registry import Registry
 from podwire.agent.report import collections
 from podwire.agent.sample.policy import policies, to_record
@@ -21,6 +22,7 @@ from podwire.agent.settings import AgentSettings
 from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.agent.work import Work
+from podwire.model.exchange import Exchange
 from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.model.task import NetworkTask
@@ -164,8 +166,11 @@ class Agent:
 
     def _collect(self) -> None:
         flows = self._source.drain() if self._watched else ()
+        exchanges = self._source.exchanges() if self._watched else ()
         self._flows += len(flows)
-        self._sample()
+        here = self._host_addresses() if self._watched else ()
+        near = near_of(here, [*(each.key for each in flows), *(each.key for each in exchanges)])
+        self._sample(exchanges, near)
         lost = self._newly_lost()
         listeners = self._source.listeners() if self._watched else ()
         libraries = self._source.libraries() if self._watched else {}
@@ -174,7 +179,7 @@ class Agent:
                 collections(
                     flows,
                     named,
-                    host_addresses=self._host_addresses(),
+                    near=near,
                     timestamp_ms=self._now_ms(),
                     lost=lost,
                     listeners=listeners,
@@ -182,8 +187,7 @@ class Agent:
                 )
             )
 
-    def _sample(self) -> None:
-        exchanges = self._source.exchanges() if self._watched else ()
+    def _sample(self, exchanges: Sequence[Exchange], near: AbstractSet[str]) -> None:
         if not exchanges:
             return
         view, *_ = self._registry.views(self._work.instances)
@@ -192,7 +196,7 @@ class Agent:
                 exchanges,
                 policies=policies(self._sampled),
                 named=view,
-                near=self._host_addresses(),
+                near=near,
                 now_ms=self._now_ms(),
             )
         )

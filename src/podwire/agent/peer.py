@@ -4,7 +4,7 @@ Who is at the other end of a flow, in the wire's own three words (contract 2.2).
 In: a flow's key and the processes that are known.  Out: exactly one of process id, local, address.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from podwire.agent.named import Named
@@ -20,9 +20,22 @@ class Peer:
     address: str = ""
 
 
+UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104
+"""A connect to it goes to this host."""
+
+
+def near_of(host_addresses: Iterable[str], keys: Iterable[FlowKey]) -> frozenset[str]:
+    """
+    The addresses that are here: of this host, and of each watched socket between two drains.
+
+    Meters and samples of one drain are told with the same, so that both are of one edge.
+    """
+    return frozenset((*host_addresses, *(key.local_address for key in keys)))
+
+
 def peer_of(key: FlowKey, here: Named, named: Mapping[int, Named], near: Container[str]) -> Peer:
     """
-    The other end of a flow of `here`; `near` holds the addresses of this host.
+    The other end of a flow of `here`; `near` is of `near_of`.
 
     A peer with the flow's own address is in the same network namespace.
     """
@@ -30,6 +43,7 @@ def peer_of(key: FlowKey, here: Named, named: Mapping[int, Named], near: Contain
     if there and there.of == here.of:
         return Peer(process_id=there.process_id)
     address = key.peer.address
-    if address in (key.local_address, "::1") or address in near or address.startswith("127."):
+    is_own = address in (key.local_address, "::1", *UNSPECIFIED) or address.startswith("127.")
+    if is_own or address in near:
         return Peer(is_local=True)
     return Peer(address=f"{address}:{key.peer.port}")

@@ -56,7 +56,7 @@ def collections(
     flows: Iterable[Flow],
     named: Mapping[int, Named],
     *,
-    host_addresses: Container[str],
+    near: Container[str],
     timestamp_ms: int,
     lost: Mapping[str, int] = NOTHING,
     listeners: Iterable[Listener] = (),
@@ -65,12 +65,11 @@ def collections(
     """
     What to report of a drain; flows of processes without a name are left out.
 
-    `host_addresses` are the addresses of this host: a peer there that nobody monitors is `local`.
+    `near` is of `peer.near_of`: a peer there that is not of the same instance is `local`.
     `lost` is of the whole node, and said to each instance: its numbers may lack that much.
     `libraries` of TLS are by pid: unread connections are laid to them.
     """
     flows = [flow for flow in flows if flow.key.pid in named]
-    near = {*host_addresses, "0.0.0.0", "::", *(flow.key.local_address for flow in flows)}  # noqa: S104
     edges: dict[_Edge, Flow] = {}
     blamed: dict[_Edge, Counter[tuple[str, Reason]]] = defaultdict(Counter)
     for flow in flows:
