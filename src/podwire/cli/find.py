@@ -56,6 +56,12 @@ def instance(address: str, of: str, name: str, duration: Mapping[str, str]) -> s
     return instance_id(identity, name)
 
 
+def recently(address: str, of: str, name: str, minutes: int) -> dict[str, Any]:
+    """What is asked about: `$instance` of a service, in its `$duration`, the last minutes."""
+    duration = window(address, minutes)
+    return {"instance": instance(address, of, name, duration), "duration": duration}
+
+
 def _exists(what: str, name: str, there: Sequence[Mapping[str, Any]]) -> None:
     names = sorted(each["name"] for each in there)
     if name not in names:

@@ -30,8 +30,7 @@ def metrics(
 ) -> None:
     """Evaluate an expression over the edge between two processes of an instance."""
     with exit_codes():
-        duration = find.window(address, minutes)
-        find.instance(address, service, instance, duration)
+        duration = find.recently(address, service, instance, minutes)["duration"]
         entity = edge(service, instance, source, target)
         variables = {"expression": expression, "entity": entity, "duration": duration}
         answer = ask(address, EXECUTE, variables)["execExpression"]

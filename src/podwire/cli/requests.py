@@ -44,9 +44,8 @@ def requests(
     """List the slow and failing requests that a task's sampling rules picked."""
 
     def found() -> list[Row]:
-        duration = find.window(address, minutes)
-        identity = find.instance(address, service, instance, duration)
-        graph = ask(address, TOPOLOGY, {"instance": identity, "duration": duration})
+        asked = find.recently(address, service, instance, minutes)
+        graph = ask(address, TOPOLOGY, asked)
         pairs = [
             (each["source"], each["target"])
             for each in edges(graph["getProcessTopology"])
@@ -54,7 +53,8 @@ def requests(
         ]
         operation = operation_of(len(pairs), reason or list(Reason), limit)
         entities = {f"n{n}": edge(service, instance, *pair) for n, pair in enumerate(pairs)}
-        answer = ask(address, operation, entities | {"duration": duration}) if pairs else {}
+        variables = entities | {"duration": asked["duration"]}
+        answer = ask(address, operation, variables) if pairs else {}
         return sorted(_rows(answer, pairs), key=lambda row: -row["duration_ms"])
 
     empty = "No request was picked: does a task with sampling rules run, and did one match?"

@@ -103,8 +103,7 @@ def _created(address: str, request: dict[str, Any]) -> str:
 def _watched(address: str, service: str, instance: str | None) -> dict[str, str]:
     """What a task is about, by id; only podwire's own backends know the second form."""
     if instance:
-        duration = find.window(address, 30)
-        return {"instanceId": find.instance(address, service, instance, duration)}
+        return {"instanceId": find.recently(address, service, instance, 30)["instance"]}
     return {"serviceId": find.service(address, service)}
 
 

@@ -31,9 +31,8 @@ def tls(
 ) -> None:
     """Show which encrypted connections were read in clear, and why the others were not."""
     with exit_codes():
-        duration = find.window(address, minutes)
-        identity = find.instance(address, service, instance, duration)
-        answer = ask(address, COVERAGE, {"instance": identity, "duration": duration})
+        asked = find.recently(address, service, instance, minutes)
+        answer = ask(address, COVERAGE, asked)
     names = {node["id"]: node["name"] for node in answer["getProcessTopology"]["nodes"]}
     rows = [row for each in answer["tlsCoverage"] for row in _rows(each, names)]
     show(rows, output, columns=COLUMNS, empty="No encrypted edge in this time.")

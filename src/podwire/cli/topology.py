@@ -27,9 +27,8 @@ def topology(
 ) -> None:
     """Show who talks to whom, over what, in the last minutes."""
     with exit_codes():
-        duration = find.window(address, minutes)
-        identity = find.instance(address, service, instance, duration)
-        answer = ask(address, TOPOLOGY, {"instance": identity, "duration": duration})
+        asked = find.recently(address, service, instance, minutes)
+        answer = ask(address, TOPOLOGY, asked)
         rows = edges(answer["getProcessTopology"])
     columns = ("source", "target", "protocol", "seen_by")
     show(
