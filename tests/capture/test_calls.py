@@ -251,11 +251,13 @@ def test_a_child_of_a_watched_process_is_watched(kernel: Kernel) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         child = os.fork()
         if not child:
-            server, _ = listener.accept()
-            receive(server, len(REQUEST))
-            server.sendall(HEAD + BODY)
-            server.close()
-            os._exit(0)
+            try:
+                server, _ = listener.accept()
+                receive(server, len(REQUEST))
+                server.sendall(HEAD + BODY)
+                server.close()
+            finally:  # else this process would go on with the tests, too
+                os._exit(0)
         with socket.create_connection(listener.getsockname()) as client:
             client.sendall(REQUEST)
             receive(client, len(HEAD + BODY))

@@ -11,20 +11,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.stage import free_port
 
 from capture.talk import request, response
 from podwire.agent.source import FlowSource
+from podwire.app.programs import die_with_parent
 from podwire.capture import Kernel
 from podwire.model.flow import Flow, Protocol, Role
 
 pytestmark = pytest.mark.root
 TALK = str(Path(__file__).parent / "talk.py")
-PORTS = count(18600)
 Step = dict[str, Any]
 
 
@@ -46,10 +46,11 @@ def program(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
+        preexec_fn=die_with_parent,
     )
     assert process.stdout
-    assert "ready\n" == process.stdout.readline()
     try:
+        assert "ready\n" == process.stdout.readline()
         yield process
     finally:
         process.kill()
@@ -107,7 +108,7 @@ class Talk:
 
 def talk(kernel: Kernel, script: list[Step], *, address: str = "127.0.0.1") -> Talk:
     """Run a script between two watched processes."""
-    port = next(PORTS)
+    port = free_port()
     quit_step = [{"connect": True, "send": request("/quit").decode(), "receive": 1, "close": True}]
     with (
         program("serve", address, str(port)) as server,
@@ -251,7 +252,7 @@ def test_ipv6_counts_like_ipv4(kernel: Kernel) -> None:
 
 def test_a_connection_older_than_the_task_is_followed(kernel: Kernel) -> None:
     """It has no connect, and every request from then on."""
-    port = next(PORTS)
+    port = free_port()
     step = exchange("/200/850", OK_850) | {"times": 10}
     with program("serve", "127.0.0.1", str(port)) as server:
         with old_connection(port) as send:
@@ -286,7 +287,7 @@ def old_connection(port: int) -> Iterator[Callable[[bytes, int], None]]:
 
 def test_nobody_is_counted_unless_watched(kernel: Kernel) -> None:
     """Traffic of two strangers leaves no flow."""
-    port = next(PORTS)
+    port = free_port()
     step = [OPEN, exchange("/200/850", OK_850), CLOSE]
     with (
         program("serve", "127.0.0.1", str(port)) as server,

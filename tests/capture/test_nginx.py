@@ -7,7 +7,6 @@ Its log says of each request the status, the bytes of the request and the bytes 
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -77,17 +76,16 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
     master = psutil.Popen(
         ["nginx", "-e", str(tmp_path / "error.log"), "-c", str(configuration)], env=environment
     )
-    deadline_s = time.monotonic() + 60
-    while len(master.children()) < 2:
-        assert time.monotonic() < deadline_s, (tmp_path / "error.log").read_text()
-        time.sleep(0.02)
-    pids = [master.pid, *(child.pid for child in master.children())]
-    yield Nginx(port, pids, tmp_path / "access.log")
-    master.send_signal(signal.SIGQUIT)
     try:
+        deadline_s = time.monotonic() + 60
+        while len(master.children()) < 2:
+            assert time.monotonic() < deadline_s, (tmp_path / "error.log").read_text()
+            time.sleep(0.02)
+        pids = [master.pid, *(child.pid for child in master.children())]
+        yield Nginx(port, pids, tmp_path / "access.log")
+    finally:
+        master.send_signal(signal.SIGTERM)
         master.wait(60)
-    except subprocess.TimeoutExpired:
-        master.kill()
 
 
 @pytest.fixture
