@@ -87,7 +87,9 @@ struct call {
 	u8 is_apart;   /* its library is handed ciphertext in memory: proof.h */
 	u8 is_fresh;   /* what arrived is in no session's hands yet */
 	u8 layout;     /* of the last proof */
-	u8 padding[4];
+	u8 done;       /* the moment of a call that a lane has done and the last one has not seen */
+	u8 moment;     /* the last that any has done */
+	u8 padding[2];
 	u64 arrived_sk; /* the TLS socket that the thread read last, */
 	u64 arrived[ARRIVED]; /* and what that began with */
 };
@@ -136,6 +138,22 @@ inline_always struct call *call_known_of(struct task_struct *task)
 	return bpf_task_storage_get(&calls, task, 0, 0);
 }
 #endif
+
+/* Whether a lane before this one was there; what none was there for shows at the next moment. */
+inline_always int is_done(struct call *call, u8 moment)
+{
+	u8 done = call->done;
+
+	if (lanes == 1)
+		return 0;
+	call->done = lane + 1 < lanes ? moment : MOMENT_NONE;
+	if (lane && done == moment)
+		return 1;
+	if (call->moment == moment)
+		count_loss(LOSS_CALLS_MISSED);
+	call->moment = moment;
+	return 0;
+}
 
 /* What we ourselves cost watched processes, on demand: reading the clock costs, too. */
 knob u32 is_timed = 0;

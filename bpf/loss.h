@@ -26,6 +26,7 @@ enum loss {
 	LOSS_TLS_TORN,	      /* a TLS library's call that used more than one socket: the same */
 	LOSS_TLS_NESTED,      /* a TLS library's call inside another session's: the same */
 	LOSS_SESSIONS_FULL,   /* a TLS session that the map has no room for */
+	LOSS_CALLS_MISSED,    /* a call's start or end, because tasks were preempted in every lane */
 	LOSS_REASONS,
 };
 

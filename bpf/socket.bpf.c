@@ -33,7 +33,7 @@ inline_always void begin_connect(u64 sk, u32 pid, u64 now_ns)
 		return;
 	connection = bpf_map_lookup_elem(&connections, &sk);
 	if (connection)
-		end_connection(sk, connection, WORK_OF_CALLS); /* the socket's last one */
+		end_connection(sk, connection, WORK_OF_CONNECTS); /* the socket's last one */
 	connection = new_connection(sk, pid);
 	if (!connection)
 		return;
@@ -71,9 +71,12 @@ inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs,
 	u8 form;
 
 	if (!call) {
-		count_loss(LOSS_CALLS_FULL);
+		if (lane + 1 == lanes)
+			count_loss(LOSS_CALLS_FULL);
 		return;
 	}
+	if (is_done(call, MOMENT_ENTER))
+		return;
 	call->is_entered = 1;
 	begin_call(call, task, regs, kind);
 	form = call->kind & FORM_MASK;
@@ -99,7 +102,8 @@ int enter(u64 *context)
 		return 0;
 	regs = enter_is_plain ? regs_of(task) : (struct pt_regs *)context[0];
 	if (rarely(is_compat(task))) {
-		count_compat(task, regs, number);
+		if (!lane)
+			count_compat(task, regs, number);
 		return 0;
 	}
 	if (kinds[number] == FORM_COMPAT)
@@ -154,7 +158,7 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 	struct call *call = call_of(task);
 	u8 form;
 
-	if (!call)
+	if (!call || is_done(call, MOMENT_LEAVE))
 		return;
 	/* A call that waited already when its process was not watched: its time counts from now. */
 	if (rarely(!call->is_entered))

@@ -98,7 +98,7 @@ int set_state(u64 *context)
 		fail_connection(sk, connection, FIELD(struct sock, sk, sk_err));
 	else if (state == TCP_CLOSE)
 		close_connection(sk, connection);
-	if (state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK)
+	if ((state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK) || (lane && connection->is_ended))
 		return 0;
 	connection->is_ended = 1;
 	end_sending(sk, connection, state, WORK_OF_STATES);

@@ -3,6 +3,7 @@
 #define PODWIRE_WORK_H
 
 #include "connection.h"
+#include "lane.h"
 
 /* What one system call carries, and how far it has been looked at. */
 #define WINDOW 512
@@ -37,19 +38,20 @@ struct work {
 
 /*
  * What a call carries is too much for the stack. A program never runs twice on one CPU at a time
- * (the kernel refuses and counts it), so a place for each that needs one is enough.
+ * (the kernel refuses and counts it), so a place for each that needs one is enough, in each lane.
  */
-enum { WORK_OF_CALLS, WORK_OF_STATES, WORK_OF_ENDS, WORKS };
+enum { WORK_OF_CALLS, WORK_OF_CONNECTS, WORK_OF_STATES, WORK_OF_ENDS, WORKS };
 struct {
 	__uint(type, MAP_PERCPU_ARRAY);
-	__uint(max_entries, WORKS);
+	__uint(max_entries, WORKS * MOST_LANES);
 	__type(key, u32);
 	__type(value, struct work);
 } works SEC(".maps");
 
 inline_always struct work *work_of(u32 which)
 {
-	struct work *work = bpf_map_lookup_elem(&works, &which);
+	u32 place = which + lane * WORKS;
+	struct work *work = bpf_map_lookup_elem(&works, &place);
 
 	if (work)
 		work->which = which;

@@ -66,6 +66,9 @@ class Hook:
     group: str = ""
     """Of the tracepoint, where its record tells all that its arguments do."""
 
+    is_repeatable: bool = False
+    """Whether a second look at the same event changes nothing (bpf/lane.h)."""
+
     @property
     def place(self) -> str:
         """The tracepoint, or what is iterated over."""
@@ -81,35 +84,58 @@ class Hook:
 
 
 HOOKS = (
-    Hook("enter", "tp_btf/sys_enter", "everything", is_essential=True, group="raw_syscalls"),
-    Hook("leave", "tp_btf/sys_exit", "everything", is_essential=True, group="raw_syscalls"),
+    Hook(
+        "enter",
+        "tp_btf/sys_enter",
+        "everything",
+        is_essential=True,
+        group="raw_syscalls",
+        is_repeatable=True,
+    ),
+    Hook(
+        "leave",
+        "tp_btf/sys_exit",
+        "everything",
+        is_essential=True,
+        group="raw_syscalls",
+        is_repeatable=True,
+    ),
     Hook(
         "set_state",
         "tp_btf/inet_sock_set_state",
         "non-blocking connects, who listens since the task began",
         group="sock",
+        is_repeatable=True,
     ),
     Hook(
         "retransmit",
         "tp_btf/tcp_retransmit_skb",
         "retransmits before the next drain",
         group="tcp",
+        is_repeatable=True,
     ),
     Hook(
         "destroy",
         "tp_btf/tcp_destroy_sock",
         "unanswered requests, room of connections that ended",
         group="tcp",
+        is_repeatable=True,
     ),
     Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent", group="tcp"),
     Hook("receive_reset", "tp_btf/tcp_receive_reset", "resets received", group="tcp"),
     Hook("drop", "tp_btf/kfree_skb", "drops", group="skb"),
-    Hook("fork", "tp_btf/sched_process_fork", "children of watched processes"),
+    Hook(
+        "fork",
+        "tp_btf/sched_process_fork",
+        "children of watched processes",
+        is_repeatable=True,
+    ),
     Hook(
         "exit",
         "tp_btf/sched_process_exit",
         "room of watched processes that ended",
         group="sched",
+        is_repeatable=True,
     ),
     Hook("choose", "iter/task", "children born while their parent's task begins"),
     Hook("survey", "iter/task_file", "who listens, and idle connections, since before the task"),
@@ -332,6 +358,15 @@ class Programs:
         return {program: count for program, count in counts.items() if count}
 
     @property
+    def hanging(self) -> frozenset[str]:
+        """Programs that the kernel took."""
+        return frozenset(self._rungs)
+
+    def find_map(self, name: str) -> int:
+        """A map's descriptor, or what is below 0."""
+        return int(library().bpf_object__find_map_fd_by_name(self.object, name.encode()))
+
+    @property
     def is_attached(self) -> bool:
         """Whether any program hangs in the kernel."""
         return bool(self._links)
@@ -343,6 +378,16 @@ class Programs:
         if self.object:
             library().bpf_object__close(self.object)
             self.object = ffi.NULL
+
+
+def share_maps(opened: Any, fd_of: Callable[[str], int]) -> None:
+    """Before an object is loaded, give it another one's maps of the same names."""
+    each = ffi.NULL
+    while each := library().bpf_object__next_map(opened, each):
+        name = text(library().bpf_map__name(each))
+        fd = -1 if "." in name else fd_of(name)  # sections of constants are each object's own
+        if fd >= 0:
+            checked(library().bpf_map__reuse_fd(each, fd), f"sharing {name}")
 
 
 def _open(path: Path) -> Any:

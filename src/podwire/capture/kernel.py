@@ -17,7 +17,6 @@ from podwire.capture import decode
 from podwire.capture.hooks import (
     OBJECT,
     VMLINUX,
-    Programs,
     Standing,
     Touch,
     build_here,
@@ -25,6 +24,7 @@ from podwire.capture.hooks import (
     leave_as_is,
     stand,
 )
+from podwire.capture.lanes import Lanes, lanes_here
 from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, library, raw_btf
 from podwire.capture.probe import may_load
@@ -165,7 +165,8 @@ class _Program:
         self._standings = standings
         self._knobs = knobs
         rungs = {each.hook.program: each.rung for each in standings if each.rung}
-        self._programs = Programs(rungs, touch, path=path, fit=self._fit)
+        self._lanes = Lanes(rungs, touch, path=path, fit=self._fit, count=lanes_here())
+        self._programs = self._lanes.first
         self._object = self._programs.object
         layouts = self._layouts = Layouts(raw_btf(self._object))
         self._watched = Table(self.fd("watched"), np.dtype("<u4"), np.dtype("<u8"))
@@ -233,7 +234,7 @@ class _Program:
 
     def attach(self) -> tuple[Standing, ...]:
         """Let the programs count; the result says which of them do."""
-        refused = self._programs.attach()
+        refused = self._lanes.attach()
         found = tuple(
             replace(each, rung=None, why=refused[each.hook.program])
             if each.hook.program in refused
@@ -303,7 +304,7 @@ class _Program:
         return {**found, **({Loss.HOOK_MISSED: missed} if missed else {}), **self.recorder.losses}
 
     def missed(self) -> Mapping[str, int]:
-        return self._programs.missed()
+        return self._lanes.missed()
 
     def tallies(self) -> Mapping[str, int]:
         """Both sides of the conservation laws, and what is underway on open connections."""
@@ -330,7 +331,7 @@ class _Program:
         """Detach and unload."""
         self.tls.close()
         self.recorder.close()
-        self._programs.close()
+        self._lanes.close()
 
 
 def _possible_cpus() -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from podwire.capture.hooks import LOG_BYTES, new_log, why_refused
+from podwire.capture.hooks import LOG_BYTES, new_log, share_maps, why_refused
 from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
 from podwire.capture.size import turn
@@ -159,7 +159,7 @@ class Probes:
         layouts = Layouts(raw_btf(self._object))
         for name, value in self._knobs.items():
             turn(self._object, layouts, name, value)
-        self._share_maps()
+        share_maps(self._object, self._fd_of)
         goroutines = library().bpf_object__find_map_by_name(self._object, b"goroutines")
         checked(library().bpf_map__set_max_entries(goroutines, self._room), "sizing goroutines")
         logs = [new_log() for _ in self._each_program()]
@@ -170,17 +170,6 @@ class Probes:
         code = library().bpf_object__load(self._object)
         if code < 0:
             raise Refused(why_refused(code, logs))
-
-    def _share_maps(self) -> None:
-        """Fill the other object's maps instead of maps of the same names."""
-        each = ffi.NULL
-        while each := library().bpf_object__next_map(self._object, each):
-            name = text(library().bpf_map__name(each))
-            if "." in name:  # sections of constants: each object's own
-                continue
-            fd = self._fd_of(name)
-            if fd >= 0:
-                checked(library().bpf_map__reuse_fd(each, fd), f"sharing {name}")
 
     def _each_program(self) -> Iterator[Any]:
         program = ffi.NULL
