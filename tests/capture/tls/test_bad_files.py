@@ -1,6 +1,7 @@
 """Files in a bad state, through the whole capture: read or named, and nobody else pays for it."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from capture.tls.program import LIBRARIES, need, said_by
 from capture.tls.scene import ARCHIVES, GNUTLS, SHARED, Scene, built, copied, staged
-from podwire.capture.tls import Binary, Finder
+from podwire.capture.tls import Binary, Finder, follow
 from podwire.model.tls import Reason
 
 pytestmark = pytest.mark.root
@@ -117,6 +118,26 @@ def test_a_program_that_is_copied_over_runs_and_is_read(folder: Path, tmp_path: 
         scene.play()
 
         scene.is_exact()
+
+
+def test_a_program_that_is_written_to_loses_its_probes_at_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the next look is due: by then, somebody may have started it."""
+    monkeypatch.setattr(follow, "EVERY_S", 300.0)
+    monkeypatch.setattr(follow, "SELDOM_S", 300.0)
+    program = copied(built(*ARCHIVES), tmp_path)
+    with staged(folder, Finder(), linger_s=600) as scene:
+        scene.start(program)
+        scene.watch()
+        assert scene.kernel.tls
+        assert 2 == len(scene.kernel.tls.attached)
+        scene.play()
+        copied(built("-DGNUTLS", "-lgnutls"), tmp_path)
+        deadline = time.monotonic() + 30
+        while 1 != len(scene.kernel.tls.attached) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert 1 == len(scene.kernel.tls.attached)  # the server's library
 
 
 def test_a_library_under_two_names_is_counted_once(scene: Scene, tmp_path: Path) -> None:

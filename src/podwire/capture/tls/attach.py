@@ -9,6 +9,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
 from podwire.capture.size import turn
 from podwire.capture.table import Table
+from podwire.capture.tls.change import Changes
 from podwire.capture.tls.link import ROOT_ONLY, Rung, link_many, link_one, takes_many
 from podwire.capture.tls.point import Binary, Call, Family, Point
 
@@ -54,6 +56,7 @@ INNER = {
 """Functions that do all that they do by another one: that one is enough."""
 
 RETURN, GO_RETURN = "tls_leave", "go_leave"
+MOST_AT_ONCE = 16
 MOST_FILES = 1024
 """Probed at the same time; as many as `attached` has places for."""
 
@@ -88,14 +91,18 @@ class _Links:
     """The file itself, and links."""
 
     links: list[Any] = field(default_factory=list)
+    watch: int = -1
+    """By which it is told that the file changes."""
 
     def changed_ns(self) -> int:
         """When the file last changed, as of now."""
         return os.fstat(self.fds[0]).st_ctime_ns
 
     def close(self) -> None:
-        while self.fds:
-            os.close(self.fds.pop())
+        """All at once: the kernel takes a probe out, and then waits for every CPU, at each link."""
+        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            list(pool.map(os.close, self.fds))
+        self.fds.clear()
         while self.links:
             library().bpf_link__destroy(self.links.pop())
 
@@ -136,6 +143,8 @@ class Probes:
             Table(self._own_fd("goroutines"), layouts.structure("go_key"), call),
         )
         self._free = list(range(1, MOST_FILES))
+        self.changes = Changes()
+        """Of the files that are probed."""
 
     def _load(self, rungs: Sequence[Rung]) -> Rung:
         """The best way to hang programs that this kernel has."""
@@ -213,10 +222,10 @@ class Probes:
         self._tell_since(links.place, 0)
         try:
             links.fds.append(_reached(binary))
+            links.watch = self.changes.add(links.fds[0])
             self._link(links, f"/proc/self/fd/{links.fds[0]}", binary)
         except BaseException:
-            links.close()
-            self._free.append(links.place)
+            self._let_go(links)
             raise
         self._tell_since(links.place, time.monotonic_ns())
         self._links[file] = links
@@ -277,7 +286,10 @@ class Probes:
         self._attached.put(np.array([place], np.uint32), np.array([since_ns], np.uint64))
 
     def _detach(self, file: File) -> None:
-        links = self._links.pop(file)
+        self._let_go(self._links.pop(file))
+
+    def _let_go(self, links: _Links) -> None:
+        self.changes.remove(links.watch)
         links.close()
         self._free.append(links.place)
 
@@ -290,6 +302,7 @@ class Probes:
         """Detach and unload; closing twice is fine."""
         for file in list(self._links):
             self._detach(file)
+        self.changes.close()
         self._unload()
 
     def _unload(self) -> None:

@@ -31,11 +31,11 @@ class Bell:
         """Wake whoever waits, or will."""
         os.eventfd_write(self._rung, 1)
 
-    def wait(self, timeout_s: float) -> None:
-        """Until it is rung, or there are newcomers, or the time is over."""
+    def wait(self, timeout_s: float, *others: int) -> None:
+        """Until it is rung, there are newcomers, another file is readable, or the time is over."""
         waiting = select.poll()
-        waiting.register(self._rung, select.POLLIN)
-        waiting.register(self._news, select.POLLIN)
+        for fd in (self._rung, self._news, *others):
+            waiting.register(fd, select.POLLIN)
         for fd, _ in waiting.poll(timeout_s * 1000):
             if fd == self._rung:
                 os.eventfd_read(self._rung)

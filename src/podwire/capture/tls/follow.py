@@ -109,13 +109,17 @@ class Follower:
         self._bell.close()
 
     def _rest(self, done: int, most_s: float) -> None:
-        """Until somebody asks, or it is time to look again; who begins to speak is looked at."""
+        """
+        Until somebody asks, or it is time to look again.
+
+        Meanwhile who begins to speak is looked at, and a file that is written to loses its probes.
+        """
         until_s = time.monotonic() + most_s
         while not self._is_closed and (left_s := until_s - time.monotonic()) > 0:
-            self._bell.wait(left_s)
+            self._bell.wait(left_s, *self._changes())
             if self._is_closed or self._asked > done:
                 return
-            self._try(self._look_at_newcomers)
+            self._try(self._look_at_news)
 
     def _try(self, step: Callable[[], None]) -> None:
         try:
@@ -128,12 +132,18 @@ class Follower:
             pids = () if self._is_closed else self._watched()
         self._take(self._find(pids))
 
-    def _look_at_newcomers(self) -> None:
+    def _look_at_news(self) -> None:
         with self._probing:
             pids = set() if self._is_closed else self._bell.take()
+            is_changed = self._probes is not None and self._probes.changes.take()
         new = [pid for pid in pids if not self._is_probed(pid)]
-        if new:
+        if new or is_changed:
             self._take({**self.binaries, **self._find(new)})
+
+    def _changes(self) -> tuple[int, ...]:
+        with self._probing:
+            fd = self._probes.changes.fd if self._probes else -1
+        return (fd,) if fd >= 0 else ()
 
     def _find(self, pids: Collection[int]) -> dict[int, Sequence[Binary]]:
         return {pid: tuple(self._means.finder.find(pid)) for pid in pids if not self._is_closed}
