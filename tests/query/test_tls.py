@@ -65,7 +65,7 @@ async def test_an_edge_that_is_read_has_nothing_unread(ask: Asking) -> None:
 
 
 async def test_an_unread_connection_has_a_reason_and_a_remedy(ask: Asking) -> None:
-    """Those of its process' library."""
+    """Those of its process's library."""
     (row,) = await coverage(ask, {1: [RUST]}, flow(2))
     assert (2, 0) == (row["connections"], row["readable"])
     assert [of("rustls 0.23.46", Reason.INLINED, 2)] == row["unread"]

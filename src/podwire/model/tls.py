@@ -108,7 +108,7 @@ class Library:
 
 def blame(libraries: Sequence[Library] | None) -> tuple[str, Reason]:
     """
-    Which library a process' unread connections are laid to, and why; None was not looked into.
+    Which library a process's unread connections are laid to, and why; None was not looked into.
 
     >>> blame([Library("/a", "OpenSSL 3"), Library("/b", "BoringSSL", Reason.STRIPPED)])
     ('BoringSSL', <Reason.STRIPPED: 'stripped'>)

@@ -100,6 +100,26 @@ def test_boringssl_without_symbols_is_told_but_not_read() -> None:
     assert Reason.STRIPPED is found.reason
 
 
+@pytest.mark.parametrize(
+    ("pattern", "library", "reason"),
+    [
+        ("x86_64-linux-gnu/libssl3.so", "NSS", Reason.LAYERED),
+        ("jvm/*/lib/server/libjvm.so", "Java (JSSE)", Reason.COMPILED),
+    ],
+)
+def test_what_has_no_functions_to_read_at_is_told_by_one_of_its_own(
+    pattern: str, library: str, reason: Reason
+) -> None:
+    """Of each that is installed here."""
+    paths = list(Path("/usr/lib").glob(pattern))
+    if not paths:
+        pytest.skip(f"{library} is not installed")
+    for path in paths:
+        found = scanned(path)
+        assert found
+        assert (library, reason, ()) == (found.library, found.reason, found.points)
+
+
 @pytest.mark.parametrize("file", ["libcrypto.so.3", "libc.so.6", "libcurl-gnutls.so.4"])
 def test_a_file_that_only_uses_tls_is_none_of_it(file: str) -> None:
     """Neither the ciphers alone nor a caller of the library, nor one that has nothing of it."""
