@@ -10,7 +10,7 @@ import pytest
 
 from capture.tls.program import LIBRARIES, need, said_by
 from capture.tls.scene import ARCHIVES, GNUTLS, SHARED, Scene, built, copied, staged
-from podwire.capture.tls import Binary, Finder, follow
+from podwire.capture.tls import Binary, Finder, attach, follow
 from podwire.model.tls import Reason
 
 pytestmark = pytest.mark.root
@@ -155,6 +155,23 @@ def test_a_library_under_two_names_is_counted_once(scene: Scene, tmp_path: Path)
     assert scene.kernel.tls
     assert 2 == len(scene.kernel.tls.attached)  # the server's library, and the one of both clients
     scene.is_exact()
+
+
+def test_a_file_that_found_no_room_is_tried_again(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as another one is not probed any more."""
+    monkeypatch.setattr(attach, "MOST_FILES", 2)  # place 0 is nobody's
+    client = scene.start(built(*ARCHIVES))
+    scene.watch()
+    assert scene.kernel.tls
+    assert ["1 files are probed already"] == list(scene.kernel.tls.refusals.values())
+
+    probed = scene.server if scene.libraries(client)[0].reason else client
+    scene.kernel.watch([each.pid for each in (scene.server, client) if each is not probed])
+    assert scene.kernel.tls.wait(30)
+    assert 1 == len(scene.kernel.tls.attached)
+    assert {} == scene.kernel.tls.refusals
 
 
 def test_a_file_of_an_image_is_one_in_all_its_containers(

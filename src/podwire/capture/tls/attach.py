@@ -60,6 +60,9 @@ MOST_AT_ONCE = 16
 MOST_FILES = 1024
 """Probed at the same time; as many as `attached` has places for."""
 
+PASSING = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR)
+"""Errors of a moment: the file is tried again with the next look."""
+
 NO_MAP = -1
 """The object has a map of its own instead."""
 
@@ -76,6 +79,10 @@ def file_of(binary: Binary) -> File:
 
 class Refused(Exception):
     """The kernel did not take a file's probes."""
+
+
+class Full(Refused):
+    """There was no room, this time."""
 
 
 class Left(Exception):
@@ -128,6 +135,7 @@ class Probes:
         self.refused: dict[File, str] = {}
         """Files whose probes the kernel did not take, and why."""
 
+        self._again: set[File] = set()
         self.rung = self._load(rungs)
         self.programs = {text(library().bpf_program__name(p)): p for p in self._each_program()}
         """By name."""
@@ -206,7 +214,9 @@ class Probes:
         for file, links in list(self._links.items()):
             if file not in wanted or links.changed_ns() != file[2]:
                 self._detach(file)
-        self.refused = {file: why for file, why in self.refused.items() if file in wanted}
+        stays = wanted.keys() - self._again
+        self.refused = {file: why for file, why in self.refused.items() if file in stays}
+        self._again.clear()
         for file in wanted.keys() - self._links.keys() - self.refused.keys():
             try:
                 self._attach(file, wanted[file])
@@ -214,10 +224,12 @@ class Probes:
                 continue  # the next look finds the file through another process, or not at all
             except (OSError, Refused) as error:
                 self.refused[file] = _why(error)
+                if isinstance(error, Full) or getattr(error, "errno", None) in PASSING:
+                    self._again.add(file)
 
     def _attach(self, file: File, binary: Binary) -> None:
         if not self._free:
-            raise Refused(f"{MOST_FILES - 1} files are probed already")
+            raise Full(f"{MOST_FILES - 1} files are probed already")
         links = _Links(self._free.pop())
         self._tell_since(links.place, 0)
         try:
