@@ -11,7 +11,7 @@ import pytest
 
 from capture.tls.program import LIBRARIES, running, static_openssl, stripped_openssl
 from podwire.capture.tls import Binary, Family, Finder
-from podwire.capture.tls.finder import Pace
+from podwire.capture.tls.finder import MOST_MAPPED, Pace
 from podwire.capture.tls.mapping import Mapped, mapped_in
 from podwire.model.tls import Reason
 
@@ -176,6 +176,18 @@ def test_a_broken_program_is_named_counted_and_said_once_a_minute(
     looker.find(9)
     assert 2 == len(caplog.records)
     assert {"file_scanned_total": 3, "file_broken_total": 3} == looker.statistics()
+
+
+def test_a_process_of_too_many_files_is_named(tmp_path: Path) -> None:
+    """Each of forty thousand could be another file; the others wait for it no longer than that."""
+    (tmp_path / "7").mkdir()
+    lines = (f"{at:x}000-{at:x}fff r-xp 0 fe:00 {at} /{at}\n" for at in range(1, MOST_MAPPED + 9))
+    (tmp_path / "7" / "maps").write_text("".join(lines))
+    looker = Finder(tmp_path)
+    *gone, last = looker.find(7)
+    assert MOST_MAPPED == len(gone)
+    assert ("8 files more", Reason.BROKEN) == (last.name, last.reason)
+    assert f"more than {MOST_MAPPED} files" in last.why
 
 
 def test_what_is_remembered_is_bounded() -> None:

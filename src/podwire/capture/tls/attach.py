@@ -281,6 +281,8 @@ class Probes:
 
     def forget(self, pids: Collection[int]) -> None:
         """These processes have ended: what they left behind takes room no more."""
+        if not pids:
+            return
         for table in self._of_processes:
             keys, _ = table.read()
             for key in keys[np.isin(keys["pid"], np.fromiter(pids, np.uint32))]:

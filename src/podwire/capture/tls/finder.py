@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podwire.capture.tls.elf import Unreadable
@@ -31,6 +31,9 @@ BREATH_S = 0.005
 """Computing time after which it rests."""
 
 MOST_FILES = 4096
+MOST_MAPPED = 1024
+"""Of one process; some hundred are usual. One process keeps the looker from others no longer."""
+
 MOST_PROCESSES = 1024
 SAY_EVERY_S = 60.0
 
@@ -122,13 +125,20 @@ class Finder:
 
     def _binaries(self, process: Path, files: tuple[Mapped, ...]) -> Iterator[Binary]:
         self._pace.begin()
-        for each in files:
+        for each in files[:MOST_MAPPED]:
             if there := _reached(each, process):
                 yield from self._binary(*there, each.name)
             elif _is_running(process):
                 self._refuse(Reason.GONE, each.name)
                 yield _unreachable(each.name, Reason.GONE, each.inode)
             self._pace.pause()
+        if len(files) > MOST_MAPPED:
+            yield self._beyond(f"{len(files) - MOST_MAPPED} files more", files[MOST_MAPPED].inode)
+
+    def _beyond(self, name: str, inode: int) -> Binary:
+        detail = f"it is not looked into: its process maps more than {MOST_MAPPED} files"
+        self._refuse(Reason.BROKEN, name, detail)
+        return replace(_unreachable(name, Reason.BROKEN, inode), detail=detail)
 
     def _binary(self, path: Path, reached: int, name: str) -> Iterator[Binary]:
         try:
