@@ -9,7 +9,6 @@ import pytest
 
 from capture.tls.conftest import Open, Pair
 from podwire.capture.tls import Binary, Family, Finder
-from podwire.capture.tls.attach import file_of
 from podwire.capture.tls.follow import Means
 from podwire.capture.tls.link import Rung
 
@@ -115,15 +114,6 @@ def test_a_file_is_not_refused_for_a_process_that_left(opened: Open) -> None:
     pair.settle()
 
     pair.agrees(pair.drive("/850", requests=3, close=True))
-
-
-def test_files_that_share_a_build_are_probed_each(pair: Pair) -> None:
-    """What makes a file that one is more than its build-id."""
-    pair.watch()
-
-    assert pair.kernel.tls
-    (found,) = pair.kernel.tls.binaries[pair.server.pid]
-    assert file_of(found) != file_of(replace(found, inode=found.inode + 1))
 
 
 def test_a_go_program_whose_returns_are_unknown_is_not_probed(opened: Open) -> None:
