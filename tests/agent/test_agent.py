@@ -13,7 +13,16 @@ from podwire.agent.settings import AgentSettings
 from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.model.exchange import Exchange, Recording, RecordPolicy
-from podwire.model.flow import Flow, FlowKey, Listener, Operation, Peer, Protocol, Role
+from podwire.model.flow import (
+    Flow,
+    FlowKey,
+    Listener,
+    Operation,
+    Peer,
+    Protocol,
+    Role,
+    Unmeasured,
+)
 from podwire.model.meter import Collection, Single
 from podwire.model.process import DetectType, Entity, Process
 from podwire.model.task import NetworkTask, SamplingRule, SamplingSettings
@@ -55,9 +64,13 @@ class Kernel:
         self.recorded: list[Mapping[int, RecordPolicy]] = []
         self.picked: list[Exchange] = []
         self.peer = Peer("10.1.1.1", 80)
-        self.is_closed = False
+        self.is_closed = self.is_unable = False
+        self.refused = 0
 
     def watch(self, pids: Pids[int]) -> None:
+        if self.is_unable:
+            self.refused += 1
+            raise Unmeasured("no memory for maps")
         self.watched.append(frozenset(pids))
 
     def drain(self) -> Sequence[Flow]:
@@ -187,6 +200,23 @@ async def test_a_task_names_one_process_and_the_whole_instance_is_watched() -> N
 
         stage.host.processes.append(process(4, "cart"))
         await stage.wait_watched(1, 2, 3, 4)
+
+
+async def test_a_source_that_cannot_measure_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The agent goes on, and says why once."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.kernel.is_unable = True
+        stage.backend.orders = [order("id-gateway")]
+        async with asyncio.timeout(PATIENCE_S):
+            while stage.kernel.refused < 3:
+                await asyncio.sleep(0.01)
+        stage.kernel.is_unable = False
+        await stage.wait_watched(1)
+
+    said = [each for each in caplog.messages if "no memory for maps" in each]
+    assert ["nothing is measured, trying again: no memory for maps"] == said
 
 
 async def test_without_a_task_nothing_is_watched() -> None:

@@ -215,6 +215,24 @@ def test_without_system_calls_there_is_one_clear_error(program: str, stage: Stag
         Kernel(spoil(stage, program))
 
 
+def test_a_kernel_that_refused_is_asked_again_from_the_beginning() -> None:
+    """What was loaded then counted nothing: nobody takes it for what does."""
+    is_spoiled = False
+    spoiled = spoil(Stage.ATTACH, "enter")
+
+    def touch(stage: Stage, rung: Rung, program: Any) -> None:
+        if is_spoiled:
+            spoiled(stage, rung, program)
+
+    kernel = Kernel(touch)
+    is_spoiled = True
+    with pytest.raises(Unavailable, match="not measured: everything"):
+        kernel.watch([1])
+    is_spoiled = False
+
+    assert set() == differences(kernel)
+
+
 def test_retransmits_come_at_the_drain_when_they_cannot_be_seen_happening() -> None:
     """The socket's own counter is read then, whatever was seen before."""
     kernel = Kernel(spoil(Stage.LOAD, "retransmit"))

@@ -23,6 +23,7 @@ from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.agent.work import Work
 from podwire.model.exchange import Exchange
+from podwire.model.flow import Unmeasured
 from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.model.task import NetworkTask
@@ -72,6 +73,7 @@ class Agent:
         self._sampler = Sampler(settings.redaction)
         self._sampled: Mapping[int, Sequence[NetworkTask]] = {}
         self._watched: frozenset[int] = frozenset()
+        self._why = ""
         self._is_connected = True
         self._flows = 0
         self._lost: Mapping[str, int] = {}
@@ -142,15 +144,26 @@ class Agent:
         pids = self._work.pids(self._now_ms())
         if pids != self._watched:
             self._collect()
-            log.info("watching %d processes for %d tasks", len(pids), len(self._work.task_ids))
-            self._source.watch(pids)
-            self._watched = pids
+            self._watched = self._watch(pids)
             self._sampled = {}
-        is_sampling = pids and not self._budget.is_paused
+        is_sampling = self._watched and not self._budget.is_paused
         sampled = self._work.tasks_of(self._now_ms()) if is_sampling else {}
         if sampled != self._sampled:
             self._source.record(to_record(sampled))
             self._sampled = sampled
+
+    def _watch(self, pids: frozenset[int]) -> frozenset[int]:
+        """Who is watched from now on: nobody while the source cannot, which is said once."""
+        try:
+            self._source.watch(pids)
+        except Unmeasured as error:
+            if str(error) != self._why:
+                log.warning("nothing is measured, trying again: %s", error)
+            self._why = str(error)
+            return frozenset()
+        self._why = ""
+        log.info("watching %d processes for %d tasks", len(pids), len(self._work.task_ids))
+        return pids
 
     async def _report(self) -> None:
         self._direct()

@@ -15,6 +15,8 @@ class FlowSource(Protocol):
         """
         Measure exactly these processes from now on; none detaches every measuring program.
 
+        Raises `Unmeasured` when it cannot: then nobody is measured until the next call.
+
         Children that a watched process forks are watched too until the next call. Sockets that
         are open already are taken in.
         """

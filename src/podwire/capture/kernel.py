@@ -94,12 +94,16 @@ class Kernel:
         if not pids:
             self.close()
             return
-        if self._program is None:
-            self._program = _Program(
-                self.standings, self._means, self._touch, self._knobs, path=self._path
-            )
-            self.standings = self._program.attach()
-        self._program.watch(pids)
+        try:
+            if self._program is None:
+                self._program = _Program(
+                    self.standings, self._means, self._touch, self._knobs, path=self._path
+                )
+                self.standings = self._program.attach()
+            self._program.watch(pids)
+        except (OSError, Unavailable) as error:
+            self.close()  # nothing that does not count is left, and the next time begins anew
+            raise Unavailable(str(error)) from error
 
     @property
     def tls(self) -> Follower | None:
@@ -168,6 +172,14 @@ class _Program:
         self._lanes = Lanes(rungs, touch, path=path, fit=self._fit, count=lanes_here())
         self._programs = self._lanes.first
         self._object = self._programs.object
+        self._means = means
+        try:
+            self._open_maps()
+        except BaseException:
+            self._lanes.close()
+            raise
+
+    def _open_maps(self) -> None:
         layouts = self._layouts = Layouts(raw_btf(self._object))
         self._watched = Table(self.fd("watched"), np.dtype("<u4"), np.dtype("<u8"))
         self._marks = Table(self.fd("marks"), np.dtype("<u4"), np.dtype("<u8"))
@@ -183,8 +195,7 @@ class _Program:
         self._overflows: dict[int, int] = {}
         self.recorder = Recorder(self.fd, layouts, pages=self._sizes.pages)
         self._first = self._clock()
-        self._means = means
-        self.tls = Follower(means, self._open_probes, self._pids, self.fd("newcomers"))
+        self.tls = Follower(self._means, self._open_probes, self._pids, self.fd("newcomers"))
 
     def _fit(self, opened: Any) -> None:
         layouts = Layouts(raw_btf(opened))

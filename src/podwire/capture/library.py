@@ -13,6 +13,8 @@ from typing import Any
 
 import cffi
 
+from podwire.model.flow import Unmeasured
+
 OURS = Path(__file__).parent / "object" / f"libbpf-{platform.machine()}.so"
 
 SYSTEMS = "libbpf.so.1"
@@ -101,7 +103,7 @@ ffi.cdef(
 )
 
 
-class Unavailable(RuntimeError):
+class Unavailable(Unmeasured):
     """The system cannot measure; the message names what is missing and what gives it."""
 
 

@@ -153,6 +153,10 @@ class Flow:
     tls: Tls = Tls()
 
 
+class Unmeasured(RuntimeError):
+    """Nothing can be measured just now; the message names what is missing and what gives it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A socket that accepts, and how often it had no room since the last drain."""
