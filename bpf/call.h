@@ -139,19 +139,15 @@ inline_always struct call *call_known_of(struct task_struct *task)
 }
 #endif
 
-/* Whether a lane before this one was there; what none was there for shows at the next moment. */
-inline_always int is_done(struct call *call, u8 moment)
+/* Whether it is another lane's; a moment that none was there for shows at the next one. */
+inline_always int is_told(struct call *call, u8 moment)
 {
-	u8 done = call->done;
-
-	if (lanes == 1)
-		return 0;
-	call->done = lane + 1 < lanes ? moment : MOMENT_NONE;
-	if (lane && done == moment)
+	if (is_done(&call->done, moment))
 		return 1;
-	if (call->moment == moment)
+	if (lanes > 1 && call->moment == moment)
 		count_loss(LOSS_CALLS_MISSED);
-	call->moment = moment;
+	if (lanes > 1)
+		call->moment = moment;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #define PODWIRE_CONNECTION_H
 
 #include "flow.h"
+#include "lane.h"
 
 enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
 enum {
@@ -74,6 +75,7 @@ struct connection {
 	u8 is_joining;	 /* its plaintext is seen from a write on, and no read has been seen yet */
 	u8 is_read;	 /* one has */
 	u8 is_closed;	 /* its last numbers are below: the program may set the socket's back */
+	u8 done;	 /* a reset that the last lane has not seen */
 	u64 since_ns; /* when it was first seen */
 	u64 arrived_ns; /* when ciphertext was read that no plaintext has been seen of */
 	u64 session;  /* what a TLS library that uses it calls it in its process, or 0 */

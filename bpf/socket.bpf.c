@@ -75,7 +75,7 @@ inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs,
 			count_loss(LOSS_CALLS_FULL);
 		return;
 	}
-	if (is_done(call, MOMENT_ENTER))
+	if (is_told(call, MOMENT_ENTER))
 		return;
 	call->is_entered = 1;
 	begin_call(call, task, regs, kind);
@@ -158,7 +158,7 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 	struct call *call = call_of(task);
 	u8 form;
 
-	if (!call || is_done(call, MOMENT_LEAVE))
+	if (!call || is_told(call, MOMENT_LEAVE))
 		return;
 	/* A call that waited already when its process was not watched: its time counts from now. */
 	if (rarely(!call->is_entered))

@@ -126,7 +126,7 @@ int send_reset(u64 *context)
 	u64 sk = TOLD(send_reset, context, 0, packet_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
-	if (connection)
+	if (connection && !is_done(&connection->done, MOMENT_SENT))
 		connection->resets_sent += 1;
 	return 0;
 }
@@ -137,7 +137,7 @@ int receive_reset(u64 *context)
 	u64 sk = TOLD(receive_reset, context, 0, sock_record, sk);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &sk);
 
-	if (connection)
+	if (connection && !is_done(&connection->done, MOMENT_RECEIVED))
 		connection->resets_received += 1;
 	return 0;
 }

@@ -3,7 +3,6 @@
 #define PODWIRE_WORK_H
 
 #include "connection.h"
-#include "lane.h"
 
 /* What one system call carries, and how far it has been looked at. */
 #define WINDOW 512

@@ -5,15 +5,20 @@ Lanes are hung here whether this kernel needs them or not; that a task is preemp
 played by a lane that does not hang. The truth is the book of `scene.py`.
 """
 
+import os
+import socket
+import struct
 from pathlib import Path
 
 import pytest
 
+from capture.test_calls import REQUEST, flow, pair, receive
 from capture.test_hooks import book_of, differences, next_act, not_as_said, play
 from podwire.capture import Kernel
 from podwire.capture.hooks import HOOKS, Programs, Rung
 from podwire.capture.lanes import LANES, Lanes, lanes_here
 from podwire.capture.library import library
+from podwire.model.flow import Role
 
 pytestmark = pytest.mark.root
 
@@ -45,7 +50,7 @@ def test_nothing_is_told_twice(kernel: Kernel) -> None:
     assert set() == differences(kernel)
 
 
-@pytest.mark.parametrize("names", [["enter"], ["leave"], ["enter", "leave"], REPEATABLE], ids=str)
+@pytest.mark.parametrize("names", [["enter"], ["leave"], REPEATABLE], ids=str)
 @pytest.mark.parametrize("absent", [[0], [0, 1], [1]], ids=str)
 def test_what_a_lane_is_kept_from_another_does(
     kernel: Kernel, names: list[str], absent: list[int]
@@ -61,6 +66,27 @@ def test_what_a_lane_is_kept_from_another_does(
 
     assert set() == not_as_said(book, found, missed)
     assert kernel.losses().keys() <= {"hook_missed"}
+
+
+@pytest.mark.parametrize("absent", [[], [0], [0, 1], [1]], ids=str)
+def test_a_reset_is_told_once(kernel: Kernel, absent: list[int]) -> None:
+    """By whichever lane is left, at both ends."""
+    kernel.watch([os.getpid()])
+    lanes = lanes_of(kernel)
+    for lane in absent:
+        unhook([lanes.first, *lanes.copies][lane], ["send_reset", "receive_reset"])
+    with pair() as (client, server):
+        client.sendall(REQUEST)
+        receive(server, len(REQUEST))
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        server.close()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    flows = kernel.drain()
+    kernel.close()
+
+    assert 1 == flow(flows, Role.SERVER).tcp.resets_sent
+    assert 1 == flow(flows, Role.CLIENT).tcp.resets_received
 
 
 @pytest.mark.parametrize("name", ["enter", "leave"])

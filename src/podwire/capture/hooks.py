@@ -121,8 +121,14 @@ HOOKS = (
         group="tcp",
         is_repeatable=True,
     ),
-    Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent", group="tcp"),
-    Hook("receive_reset", "tp_btf/tcp_receive_reset", "resets received", group="tcp"),
+    Hook("send_reset", "tp_btf/tcp_send_reset", "resets sent", group="tcp", is_repeatable=True),
+    Hook(
+        "receive_reset",
+        "tp_btf/tcp_receive_reset",
+        "resets received",
+        group="tcp",
+        is_repeatable=True,
+    ),
     Hook("drop", "tp_btf/kfree_skb", "drops", group="skb"),
     Hook(
         "fork",
