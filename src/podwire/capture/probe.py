@@ -41,6 +41,10 @@ CAPABILITIES = {
 SYS_ADMIN = 21
 """Holds BPF and PERFMON, too."""
 
+BIRTHS = ("sched_process_exec", "new processes at once, not only when they are looked for")
+PROBES = ("probes", "HTTP inside TLS")
+"""Names, and what cannot be measured without them, of what is no hook."""
+
 CONFIG = {
     "CONFIG_BPF_SYSCALL": "everything",
     "CONFIG_BPF_JIT": "everything",
@@ -211,41 +215,41 @@ def _hooks(system: System, *, may_try: bool) -> Iterator[Finding]:
 
 
 def _births(system: System) -> Finding:
-    what_for = "new processes at once, not only when they are looked for"
     try:
         system.births().close()
     except Unavailable as error:
-        return _finding("sched_process_exec", what_for, str(error), ok=False)
-    return _finding("sched_process_exec", what_for, "on raw_tp", ok=True)
+        return _finding(*BIRTHS, str(error), ok=False)
+    return _finding(*BIRTHS, "on raw_tp", ok=True)
 
 
 def _probes(system: System) -> Finding:
-    what_for = "HTTP inside TLS"
     try:
         rung = system.try_probes()
     except Unavailable as error:
-        return _finding("probes", what_for, str(error), ok=False)
-    return _finding("probes", what_for, f"on {rung}", ok=True)
+        return _finding(*PROBES, str(error), ok=False)
+    return _finding(*PROBES, f"on {rung}", ok=True)
 
 
 def _hooks_unseen(system: System) -> Iterator[Finding]:
     """Without the right to try them: what the kernel's types say of the tracepoints."""
+    detail = "not tried: that needs what is missing above"
     for hook in HOOKS:
         if system.vmlinux.exists() and not _is_known(hook):
             yield _finding(hook.place, hook.gives, "this kernel has no such tracepoint", ok=False)
         else:
-            detail = "not tried: that needs what is missing above"
             yield Finding(hook.place, Result.UNSEEN, hook.gives, detail)
-    detail = "not tried: that needs what is missing above"
-    yield Finding("map memory", Result.UNSEEN, "everything", detail)
+    for name, what_for in (BIRTHS, PROBES, ("map memory", "everything")):
+        yield Finding(name, Result.UNSEEN, what_for, detail)
 
 
 def _is_known(hook: Hook) -> bool:
+    if hook.section.startswith("iter/"):
+        return True
     try:
         kernel = library().btf__load_vmlinux_btf()
     except Unavailable:
         return True
-    if not kernel or hook.section.startswith("iter/"):
+    if not kernel:
         return True
     name = f"btf_trace_{hook.place}".encode()
     found: int = library().btf__find_by_name_kind(kernel, name, TYPEDEF)
