@@ -13,7 +13,7 @@ import pytest
 
 from demo.test_demo import Running, running
 from demo.test_shopkeeper import traces, wait
-from podwire.demo.rules import COURIER, INSTANCE, ORDERS, SERVICE, TRACED
+from podwire.demo.rules import COURIER, INSTANCE, ORDERS, SERVICE
 from podwire.demo.skywalking import installed
 from podwire.wire.graphql import ask
 
@@ -66,7 +66,7 @@ def records(address: str, reason: str, path: str) -> list[dict[str, Any]]:
 def exit_span(address: str, trace: str) -> dict[str, dict[str, str]]:
     """Tags of the events at the courier's own span, by event; nothing until it has arrived."""
     spans = ask(address, TRACE, {"trace": trace})["queryTrace"]["spans"]
-    found = [each for each in spans if (each["type"], each["serviceCode"]) == ("Exit", TRACED)]
+    found = [each for each in spans if (each["type"], each["serviceCode"]) == ("Exit", COURIER)]
     events = [event for span in found for event in span["attachedEvents"]]
     return {each["event"]: {tag["key"]: tag["value"] for tag in each["tags"]} for each in events}
 

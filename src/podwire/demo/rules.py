@@ -8,8 +8,6 @@ from typing import Any
 
 SERVICE, INSTANCE, LAYER = "shop.demo", "shop-pod-0", "K8S_SERVICE"
 GATEWAY, ORDERS, COURIER = "gateway", "orders", "courier"
-TRACED = f"{SERVICE}-{COURIER}"
-"""What the courier calls itself in its traces; a list of services shows the shop first."""
 MONITORED = (GATEWAY, ORDERS)
 GUESTS = (COURIER,)
 """Measured when they come; nobody waits for them."""

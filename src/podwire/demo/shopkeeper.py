@@ -22,7 +22,7 @@ import trustme
 from podwire.app.programs import die_with_parent
 from podwire.demo import ledger, leftover, network
 from podwire.demo.network import PORTS, SetupError
-from podwire.demo.rules import COURIER, TRACED, title
+from podwire.demo.rules import COURIER, title
 
 PROGRAMS = Path(__file__).parent / "shop"
 START_TIMEOUT_S = 10.0
@@ -132,7 +132,7 @@ class Shop:
             "backend": f"unix:{backend}",
             "orders": ("127.0.0.1", PORTS["orders"]),
             "pause_s": COURIER_PAUSE_S,
-            "service": TRACED,
+            "service": COURIER,
         }
         beside = {"PYTHONPATH": str(agent)}
         await self._start(COURIER, "pod", *self._python(COURIER, settings), beside=beside)

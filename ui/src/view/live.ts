@@ -16,6 +16,7 @@ import {
   type Clock,
   type Named,
 } from "../api/network";
+import { loadPlaces } from "../api/opening";
 import { loadSamples, type Samples } from "../api/sample";
 import { draw, type Picture } from "../layout/picture";
 import { chartsOf } from "../model/chart";
@@ -29,8 +30,16 @@ import {
 } from "../model/graph";
 import { headlineExpressions, type Answers } from "../model/headline";
 import type { Selection, Tab } from "../model/link";
+import { opening } from "../model/opening";
 import { newestFirst, type Task } from "../model/task";
-import { chooseSpan, parseZone, startOfMinute, toDuration, type Span } from "../model/time";
+import {
+  chooseSpan,
+  parseZone,
+  startOfMinute,
+  toDuration,
+  type Duration,
+  type Span,
+} from "../model/time";
 import type { Coverage } from "../model/tls";
 import { trafficExpressions, trafficOf, type Traffic } from "../model/traffic";
 
@@ -189,16 +198,29 @@ async function renewLists(live: Live, selection: Selection, signal: AbortSignal)
   const { time, services } = await loadServices(ask, signal);
   setClock(live, time);
   live.services = services;
-  selection.service ||= services[0]?.name ?? "";
+  const duration = toDuration(chooseSpan("30m", serverNow(live), null), live.zoneMinutes);
+  if (!selection.pod) await open(live, selection, duration, signal);
   const service = services.find((one) => one.name === selection.service);
   if (!service) {
     live.pods = [];
     return;
   }
-  const span = chooseSpan("30m", serverNow(live), null);
-  const { pods } = await loadPods(ask, service.id, toDuration(span, live.zoneMinutes), signal);
+  const { pods } = await loadPods(ask, service.id, duration, signal);
   live.pods = pods;
-  selection.pod ||= pods[0]?.name ?? "";
+}
+
+/** Choose where there is most to see, in the chosen service or in all. */
+async function open(
+  live: Live,
+  selection: Selection,
+  duration: Duration,
+  signal: AbortSignal,
+): Promise<void> {
+  const services = (live.services ?? []).filter(
+    ({ name }) => selection.service === "" || name === selection.service,
+  );
+  const place = opening(await loadPlaces(ask, services, duration, serverNow(live), signal));
+  if (place) Object.assign(selection, { service: place.service, pod: place.pod });
 }
 
 function setClock(live: Live, time: Clock): void {
