@@ -1,6 +1,5 @@
 """The real demo, running: what the journeys look at."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -36,12 +35,9 @@ def shop_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
     folder = tmp_path_factory.mktemp("demo")
     said = folder / "said"
-    alone = {**os.environ, "XDG_CACHE_HOME": str(folder)}  # no courier, installed or not
-    command = [sys.executable, "-m", "podwire.cli", "demo", "--http", address]
+    command = [sys.executable, "-m", "podwire.cli", "demo", "--no-courier", "--http", address]
     with said.open("wb") as output:
-        demo = subprocess.Popen(
-            [*command, "--grpc", "127.0.0.1:0"], stdout=output, stderr=output, env=alone
-        )
+        demo = subprocess.Popen([*command, "--grpc", "127.0.0.1:0"], stdout=output, stderr=output)
     try:
         wait(f"the shop: {said}", lambda: edges(f"http://{address}") == 4, 120)
         yield f"http://{address}"

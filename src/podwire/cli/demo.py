@@ -46,6 +46,9 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="Keep the store in this folder, also afterwards.")
     ] = None,
+    courier: Annotated[
+        bool, typer.Option(help="Let in the courier, a program that SkyWalking's agent traces.")
+    ] = True,
 ) -> None:
     """
     Open a small shop in network namespaces, measure it, and show what arrives until Ctrl-C.
@@ -61,7 +64,9 @@ def demo(
     with exit_codes(Unavailable, SetupError, Broken, shopkeeper.Missing):
         shopkeeper.check_system()
         check_system()
-        options = play.Options(http=http, grpc=grpc, data=data, seconds=seconds or 0)
+        options = play.Options(
+            http=http, grpc=grpc, data=data, seconds=seconds or 0, has_courier=courier
+        )
         code = _check(options, output) if check else _watch(options)
     raise typer.Exit(code)
 

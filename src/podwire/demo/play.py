@@ -43,6 +43,9 @@ class Options:
     seconds: float = 0
     """How long the shop is open; 0 is until cancelled."""
 
+    has_courier: bool = True
+    """Whether a courier is let in, if SkyWalking's agent is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -128,7 +131,8 @@ async def _evening(
     shop: Shop, stage: Stage, options: Options, say: Say, show: Callable[[Picture], None]
 ) -> None:
     task = await _measured(stage, say)
-    await _invited(shop, say)
+    if options.has_courier:
+        await _invited(shop, say)
     since_s = time.time()
     helpers = [
         asyncio.create_task(_keep(stage, task)),
