@@ -37,7 +37,7 @@ function readIn({ side, readable }: Coverage): Sentence[] {
 
 function unreadIn({ side }: Coverage, { library, why, remedy, connections }: Unread): Sentence {
   const name = library === "unknown" ? "" : `${library}: `;
-  const text = `${side.toLowerCase()}: ${countOf(connections)} encrypted and not read. ${name}${why}.`;
+  const text = `${side.toLowerCase()}: ${countOf(connections)} encrypted and not read: ${name}${why}.`;
   return { text, remedy };
 }
 

@@ -13,6 +13,7 @@ import {
 } from "echarts/components";
 import { connect, init, use, type ComposeOption } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
+import { followSize } from "./size";
 
 export type LineOption = LineSeriesOption;
 export type SeriesOption = LineSeriesOption | BarSeriesOption;
@@ -35,12 +36,11 @@ connect(GROUP);
 export function openChart(element: HTMLElement): ChartHandle {
   const chart = init(element);
   chart.group = GROUP;
-  const observer = new ResizeObserver(() => chart.resize());
-  observer.observe(element);
+  const unfollow = followSize(element, () => chart.resize());
   return {
     show: (option) => chart.setOption(option, { replaceMerge: ["series"] }),
     close: () => {
-      observer.disconnect();
+      unfollow();
       chart.dispose();
     },
   };

@@ -17,7 +17,7 @@ test("what was read and what was not are said of each end", () => {
     { text: "server: 5 TLS connections read in clear.", remedy: "" },
     { text: "client: 1 TLS connection read in clear.", remedy: "" },
     {
-      text: "client: 2 TLS connections encrypted and not read. rustls 0.23.46: it is inlined.",
+      text: "client: 2 TLS connections encrypted and not read: rustls 0.23.46: it is inlined.",
       remedy: "stop",
     },
   ]);
@@ -26,7 +26,7 @@ test("what was read and what was not are said of each end", () => {
 test("a library that shows no name is not named", () => {
   const row = { ...UNREAD, readable: 0, unread: [{ ...RUST, library: "unknown", connections: 1 }] };
   expect(sentencesOf([row]).map((one) => one.text)).toEqual([
-    "client: 1 TLS connection encrypted and not read. it is inlined.",
+    "client: 1 TLS connection encrypted and not read: it is inlined.",
   ]);
 });
 
