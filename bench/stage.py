@@ -69,7 +69,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait(what: str, is_true: Any, timeout_s: float = 30) -> float:
+def wait(what: str, is_true: Any, timeout_s: float = 60) -> float:
     """Poll until true; the seconds it took. Raises TimeoutError naming what did not come."""
     start_s = time.monotonic()
     while time.monotonic() < start_s + timeout_s:

@@ -30,7 +30,7 @@ add rule inet exact arriving {match} numgen inc mod {every} {turn} counter name 
 """
 
 
-def wait(what: str, is_true: Callable[[], object], timeout_s: float = 10) -> None:
+def wait(what: str, is_true: Callable[[], object], timeout_s: float = 60) -> None:
     """Poll until true. Raises TimeoutError naming what did not come."""
     deadline_s = time.monotonic() + timeout_s
     while not is_true():

@@ -78,7 +78,7 @@ class Process:
         for pid in self.pids:
             wait(f"{pid} to be idle", partial(is_idle, pid))
 
-    def output(self, timeout_s: float = 30) -> str:
+    def output(self, timeout_s: float = 60) -> str:
         """Wait for its end; what it printed."""
         output, _ = self.process.communicate(timeout=timeout_s)
         assert not self.process.returncode, f"{self.process.args!r}: {self.process.returncode}"
@@ -98,7 +98,7 @@ class Process:
     def close(self) -> None:
         self.process.terminate()
         try:
-            self.process.communicate(timeout=5)
+            self.process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()

@@ -99,7 +99,7 @@ def measured(here: Stage, wishes: list[list[Any]], **settings: Any) -> Iterator[
         group.take(pid)
     with stage(group.path.name, of="cgroup") as programs:
         create_task(programs.address)
-        wait("the agent to measure", programs.is_measuring, 20)
+        wait("the agent to measure", programs.is_measuring)
         client = here.player(
             away, "gets", address=nginx.house.address, port=nginx.port, wishes=wishes, **settings
         )
