@@ -79,6 +79,7 @@ struct connection {
 	u64 since_ns; /* when it was first seen */
 	u64 arrived_ns; /* when ciphertext was read that no plaintext has been seen of */
 	u64 session;  /* what a TLS library that uses it calls it in its process, or 0 */
+	u64 writer;   /* a goroutine that is inside Go's write to it, or 0 */
 	u32 session_pid;
 	u32 total_retrans;	   /* of them, so many are counted */
 	u32 handshake_retransmits; /* not counted yet, like what follows */

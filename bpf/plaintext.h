@@ -28,6 +28,13 @@ struct registers {
 	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp;
 };
 
+/* A function of a library has a program of its own, for what it does is known there. */
+#define ENTRY(program, enter, form)                                                                \
+	SEC("uprobe") int program(struct registers *regs)                                          \
+	{                                                                                          \
+		return enter(regs, form);                                                          \
+	}
+
 struct tls_call {
 	u64 session;
 	u64 buffer;
@@ -35,10 +42,12 @@ struct tls_call {
 	u64 start_ns;
 	u64 since_ns; /* whoever opened a connection later was seen from its beginning */
 	u64 sp;
+	u64 size; /* of Go's write */
+	u64 sk;	  /* that it began with, */
+	u32 sequence; /* and where that stood */
 	u32 form;
 	u32 place; /* of the link that it entered by */
 	u32 is_apart; /* its ciphertext was read before it, and not in it */
-	u32 padding;
 };
 
 /* Too much for the stack, and nothing keeps two threads of one CPU apart in here. */

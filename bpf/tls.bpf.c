@@ -54,41 +54,12 @@ inline_always int enter_tls(struct registers *regs, u32 form)
 	return 0;
 }
 
-SEC("uprobe")
-int tls_read(struct registers *regs)
-{
-	return enter_tls(regs, TLS_READ);
-}
-
-SEC("uprobe")
-int tls_write(struct registers *regs)
-{
-	return enter_tls(regs, TLS_WRITE);
-}
-
-SEC("uprobe")
-int tls_read_ex(struct registers *regs)
-{
-	return enter_tls(regs, TLS_READ_EX);
-}
-
-SEC("uprobe")
-int tls_write_ex(struct registers *regs)
-{
-	return enter_tls(regs, TLS_WRITE_EX);
-}
-
-SEC("uprobe")
-int tls_sendfile(struct registers *regs)
-{
-	return enter_tls(regs, TLS_SENDFILE);
-}
-
-SEC("uprobe")
-int tls_other(struct registers *regs)
-{
-	return enter_tls(regs, TLS_OTHER);
-}
+ENTRY(tls_read, enter_tls, TLS_READ)
+ENTRY(tls_write, enter_tls, TLS_WRITE)
+ENTRY(tls_read_ex, enter_tls, TLS_READ_EX)
+ENTRY(tls_write_ex, enter_tls, TLS_WRITE_EX)
+ENTRY(tls_sendfile, enter_tls, TLS_SENDFILE)
+ENTRY(tls_other, enter_tls, TLS_OTHER)
 
 /* Its address may be another session's from here on. */
 SEC("uprobe")

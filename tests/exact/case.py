@@ -194,10 +194,12 @@ class Stage:
         self.street.join(house, back)
         return back
 
-    def program(self, house: House, command: list[str], *, trace: bool = False) -> Process:
-        """A program that waits at its gate."""
+    def program(
+        self, house: House, command: list[str], *, trace: bool = False, late_ms: int = 0
+    ) -> Process:
+        """A program that waits at its gate; its writes may return so much later when traced."""
         prefix = self.folder / f"trace-{len(self.flows)}-{time.monotonic_ns()}" if trace else None
-        program = Process(house, command, trace=prefix)
+        program = Process(house, command, trace=prefix, late_ms=late_ms)
         self._stack.callback(program.close)
         return program
 

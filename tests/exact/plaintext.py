@@ -107,12 +107,12 @@ def nginx_of(stage: Stage) -> tuple[Nginx, House]:
     return nginx, away
 
 
-def against_nginx(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
+def against_nginx(stage: Stage, name: str, shape: str, *, late_ms: int = 0) -> Iterator[Finding]:
     """A client of nginx; both ends are compared with nginx's log."""
     nginx, away = nginx_of(stage)
     where = (nginx.house.address, str(nginx.port), shape)
     command = [*program(name), "get", *where, *wishes("/back/200")]
-    client = stage.program(away, command, trace=True)
+    client = stage.program(away, command, trace=True, late_ms=late_ms)
     client.ready()
     wait("what came before to be logged", lambda: nginx.log_lines().requests == (shape == "older"))
     before = nginx.log_lines()
@@ -199,6 +199,12 @@ def enter(name: str, shape: str) -> None:
 for each in PROGRAMS:
     for shape in SHAPES:
         enter(each, shape)
+
+
+@case("TLS inside: nginx, Go client whose writes return after their answers")
+def late(stage: Stage) -> Iterator[Finding]:
+    """One goroutine writes, another one reads the answer and closes meanwhile."""
+    yield from against_nginx(stage, "Go", "fresh", late_ms=20)
 
 
 def others(stage: Stage, library: str, command: list[str], requests: int) -> Iterator[Finding]:

@@ -28,20 +28,23 @@ TRACED = (
 )
 
 
-def tracer(prefix: Path) -> list[str]:
+def tracer(prefix: Path, late_ms: int) -> list[str]:
     """Strace as a stranger of the program, which keeps its pid and its parent."""
+    late = ("-e", f"inject=write:delay_exit={late_ms * 1000}") if late_ms else ()
     return [
         *("strace", "-D", "-ff", "-yy", "-s", "0", "-qq", "-e", f"trace={TRACED}"),
-        *("-e", "signal=none", "-o", str(prefix)),
+        *("-e", "signal=none", *late, "-o", str(prefix)),
     ]
 
 
 class Process:
     """One process of a case."""
 
-    def __init__(self, house: House, command: list[str], *, trace: Path | None = None) -> None:
+    def __init__(
+        self, house: House, command: list[str], *, trace: Path | None = None, late_ms: int = 0
+    ) -> None:
         self.trace = trace
-        traced = tracer(trace) if trace else []
+        traced = tracer(trace, late_ms) if trace else []
         self.process = subprocess.Popen(
             [*house.enter, *GATE, *traced, *command],
             stdin=subprocess.PIPE,

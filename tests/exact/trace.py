@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:\[[^>]*:(\d+)->.*= (\d+)$")
+CALL = re.compile(r"^(\w+)\(\d+<TCP(?:v6)?:\[[^>]*:(\d+)->.*= (\d+)(?: \(DELAYED\))?$")
 CUT_OFF = re.compile(r"^\w+\(\d+<TCP(?:v6)?:\[[^>]*->.*(?: = \?|<unfinished \.\.\.>)$", re.M)
 READS = {"read", "readv", "recvfrom", "recvmsg", "preadv2"}
 WRITES = {"write", "writev", "sendto", "sendmsg", "sendfile", "pwritev2"}
