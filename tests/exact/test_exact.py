@@ -15,11 +15,13 @@ from exact.incumbent import FIGURES
 from exact.table import text
 
 LONGEST_S = 9
+BUILD_TIMEOUT_S = 600
+"""The first program of a kind compiles what it uses of its language's library."""
 
 
 def parameter(case: Case) -> Any:
     """A case; one that is long, or needs what is not here, is left to `make exact`."""
-    marks: list[Any] = [pytest.mark.root]
+    marks: list[Any] = [pytest.mark.root, pytest.mark.timeout(BUILD_TIMEOUT_S)]
     if case.seconds > LONGEST_S:
         marks.append(pytest.mark.skip(reason=f"takes {case.seconds} s: `make exact` plays it"))
     if case.package and not is_here(case.package):

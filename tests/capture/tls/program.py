@@ -53,6 +53,10 @@ GO_FORMS = {
 }
 
 
+BUILD_TIMEOUT_S = 600
+"""The first Go program of a machine compiles what it uses of Go's own library."""
+
+
 def need(tool: str) -> str:
     """Where it is; without it the test is skipped, and says so."""
     found = shutil.which(tool)

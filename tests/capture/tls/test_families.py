@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from capture.tls.conftest import Pair, piped, speaking
-from capture.tls.program import need, new_folder
+from capture.tls.program import BUILD_TIMEOUT_S, need, new_folder
 from capture.tls.scene import ARCHIVES, GNUTLS, SHARED, built
 from podwire.capture import Kernel
 from podwire.capture.balance import laws
 from podwire.model.flow import Role
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 HERE = Path(__file__).parent
 REQUESTS = 20
 ANSWER = len(b"HTTP/1.1 200 OK\r\nContent-Length: 850\r\n\r\n") + 850

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from capture.tls.program import GO_FORMS, go_program, need, offset_of, said_by
+from capture.tls.program import (
+    BUILD_TIMEOUT_S,
+    GO_FORMS,
+    go_program,
+    need,
+    offset_of,
+    said_by,
+)
 from capture.tls.test_scan import scanned
 from podwire.capture.tls.go import FUNCTIONS, LAYOUT, MAGIC
 from podwire.capture.tls.point import Family
 from podwire.model.tls import Reason
+
+pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S)
 
 FIELDS = """
 package main

@@ -11,6 +11,7 @@ import pytest
 from bench.account import accounts, entries_of
 
 from capture.test_churn import GRACE_S, settled
+from capture.tls.program import BUILD_TIMEOUT_S
 from capture.tls.scene import ARCHIVES, GNUTLS, REQUESTS, SHARED, Scene, built, copied, staged
 from capture.tls.test_families import go
 from podwire.capture import slots
@@ -18,7 +19,7 @@ from podwire.capture.tls import Finder
 from podwire.capture.tls.finder import Pace
 from podwire.model.flow import Role
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 RESTARTS = 8
 ENDLESS = 1_000_000_000
 SPARE = 5
