@@ -65,6 +65,14 @@ inline_always void begin_call(struct call *call, struct task_struct *task, struc
 	call->start_ns = call->sk ? bpf_ktime_get_ns() : 0;
 }
 
+/* A call that waited already when its process was not watched: its time counts from now. */
+apart int begin_late(struct call *call, struct task_struct *task, struct pt_regs *regs, u32 kind)
+{
+	if (call)
+		begin_call(call, task, regs, kind);
+	return 0;
+}
+
 inline_always void enter_watched(struct task_struct *task, struct pt_regs *regs, u8 kind)
 {
 	struct call *call = call_of(task);
@@ -152,7 +160,7 @@ inline_always void end_close(const struct call *call)
 		count_operation(&flow->close, 0, time_ns, time_ns);
 }
 
-inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs, u8 kind,
+inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs, u64 number,
 				 s64 result)
 {
 	struct call *call = call_of(task);
@@ -160,15 +168,14 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 
 	if (!call || is_told(call, MOMENT_LEAVE))
 		return;
-	/* A call that waited already when its process was not watched: its time counts from now. */
 	if (rarely(!call->is_entered))
-		begin_call(call, task, regs, kind);
+		begin_late(call, task, regs, kinds[number]);
 	call->is_entered = 0;
 	if (!call->sk)
 		return;
 	form = call->kind & FORM_MASK;
 	if (form <= FORM_LAST_TRANSFER)
-		end_transfer(call, task, regs, result);
+		end_transfer(call, task, regs, number, result);
 	else if (form == FORM_CONNECT)
 		end_connect(call, result);
 	else if (form == FORM_CLOSE)
@@ -198,7 +205,7 @@ int leave(u64 *context)
 	start_ns = begin_cost();
 	if (leave_is_plain)
 		regs = regs_of(task);
-	leave_watched(task, regs, kinds[number], TOLD(leave, context, 1, call_record, result));
+	leave_watched(task, regs, number, TOLD(leave, context, 1, call_record, result));
 	end_cost(COST_LEAVE, start_ns);
 	return 0;
 }

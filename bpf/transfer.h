@@ -3,10 +3,12 @@
 #define PODWIRE_TRANSFER_H
 
 /* What the first bytes are: TLS is told by its record header, HTTP by http.h. */
-aside void classify(struct connection *connection, struct work *work)
+apart int classify(struct connection *connection, struct work *work)
 {
 	u8 head[3] = {};
 
+	if (!connection || !work)
+		return 0;
 	if (!work->in_segment)
 		next_segment(work);
 	if (work->has_memory && work->in_segment >= 3 && work->left >= 3)
@@ -16,6 +18,7 @@ aside void classify(struct connection *connection, struct work *work)
 		stop_http(connection);
 	}
 	name_ends(connection);
+	return 0;
 }
 
 struct lengths {
@@ -46,28 +49,35 @@ lone u64 length_of_messages(u64 at, u64 messages)
 	return lengths.sum;
 }
 
-/* Point at the payload in user memory. */
-inline_always int locate(struct work *work, u8 form, struct pt_regs *regs)
+/* The payload lies in several pieces: point at where they are told. */
+apart int locate_pieces(struct work *work, u32 form, u64 count)
 {
 	u64 header[4] = {};
 
-	work->base = FIELD(struct pt_regs, regs, si);
-	if (!rarely(form != FORM_BUFFER))
+	if (!work)
 		return 0;
 	work->in_segment = 0;
 	work->in_message = work->left;
 	if (form == FORM_VECTOR) {
 		work->vector = work->base;
-		work->vectors = FIELD(struct pt_regs, regs, dx);
+		work->vectors = count;
 	} else if (form == FORM_MESSAGE) {
 		if (bpf_probe_read_user(header, sizeof(header), (void *)work->base))
-			return -1;
+			work->has_memory = 0;
 		work->vector = header[2];
 		work->vectors = header[3];
 	} else {
 		work->in_message = 0;
 	}
 	return 0;
+}
+
+/* Point at the payload in user memory. */
+inline_always void locate(struct work *work, u8 form, struct pt_regs *regs)
+{
+	work->base = FIELD(struct pt_regs, regs, si);
+	if (form != FORM_BUFFER)
+		locate_pieces(work, form, FIELD(struct pt_regs, regs, dx));
 }
 
 aside void prepare(struct work *work, const struct call *call, struct pt_regs *regs,
@@ -79,7 +89,6 @@ aside void prepare(struct work *work, const struct call *call, struct pt_regs *r
 	work->start_ns = call->start_ns;
 	work->direction = call->kind & IS_READ ? INGRESS : EGRESS;
 	work->sk = call->sk;
-	work->number = FIELD(struct pt_regs, regs, orig_ax);
 	work->vectors = 0;
 	work->messages = 0;
 	work->in_message = 0;
@@ -91,8 +100,8 @@ aside void prepare(struct work *work, const struct call *call, struct pt_regs *r
 	}
 	work->left = result;
 	work->in_segment = result;
-	if (work->has_memory && locate(work, form, regs))
-		work->has_memory = 0;
+	if (work->has_memory)
+		locate(work, form, regs);
 }
 
 /* One sample a call, of the kernel's own smoothed value. */
@@ -222,7 +231,7 @@ apart int note_arrival(struct call *call, struct work *work)
 }
 
 inline_always void end_transfer(struct call *call, struct task_struct *task, struct pt_regs *regs,
-				s64 result)
+				u64 number, s64 result)
 {
 	u64 sk = call->sk, flags;
 	struct connection *connection;
@@ -231,7 +240,7 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 	call->last = result < 0 ? -1 : !!result;
 	if (rarely(result < 0))
 		return;
-	flags = flags_of(regs, FIELD(struct pt_regs, regs, orig_ax));
+	flags = flags_of(regs, number);
 	if (rarely(flags & (MSG_PEEK | MSG_ERRQUEUE)))
 		return;
 	connection = bpf_map_lookup_elem(&connections, &sk);
@@ -249,6 +258,7 @@ inline_always void end_transfer(struct call *call, struct task_struct *task, str
 	work = work_of(WORK_OF_CALLS);
 	if (!work)
 		return;
+	work->number = number;
 	prepare(work, call, regs, result, flags);
 	if (work->left)
 		count_transfer(call, connection, work, OF(task, tgid));
