@@ -103,6 +103,28 @@ async def test_an_edge_whose_requests_are_read_is_https(ask: Asking) -> None:
     assert [{"sourceComponents": ["https"]}] == found["calls"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "components"), [("inlined", ["https", "tls"]), ("silent", ["https"])]
+)
+async def test_what_cannot_be_read_is_tls_beside_https(
+    ask: Asking, reason: str, components: list[str]
+) -> None:
+    """Two workers of one name, one of which nobody can read; an idle one may be read yet."""
+    web, remote = process_id(INSTANCE, "web"), process_id(INSTANCE, "UNKNOWN_REMOTE")
+    ask.rows.seen = [Edge(web, remote, Side.CLIENT, 130), Edge(web, remote, Side.CLIENT, 129)]
+    table = {"{library=OpenSSL 3,reason=silent}": 3, f"{{library=x,reason={reason}}}": 2}
+    ask.rows.found["process_relation_tls_connections"] = [Point(60, Side.CLIENT, 0, 0, table)]
+    ask.rows.found["process_relation_tls_readable"] = [Point(60, Side.CLIENT, 3, 0, {})]
+    query = """query ($id: ID!, $duration: Duration!) {
+      getProcessTopology(serviceInstanceId: $id, duration: $duration) {
+        calls { sourceComponents }
+      }
+    }"""
+
+    found = (await ask.data(query, id=INSTANCE, duration=DURATION))["getProcessTopology"]
+    assert [{"sourceComponents": components}] == found["calls"]
+
+
 CREATE = """mutation ($request: EBPFProfilingNetworkTaskRequest!) {
   createEBPFNetworkProfiling(request: $request) { status errorReason id }
 }"""

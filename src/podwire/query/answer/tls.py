@@ -7,7 +7,8 @@ rest in words. Both ends count the same connections, each with its own library: 
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ariadne import QueryType
@@ -26,6 +27,8 @@ query = QueryType()
 CONNECTIONS = "process_relation_tls_connections"
 READABLE = "process_relation_tls_readable"
 ENCRYPTED = (Component.HTTPS, Component.TLS)
+PASSING = frozenset({Reason.UNSEEN.value, Reason.SILENT.value})
+"""Why a connection is not read *yet*, for all that is known: each is one of these at first."""
 
 
 @query.field("tlsCoverage")
@@ -51,6 +54,18 @@ async def tls_coverage(
 def _encrypted(edges: Sequence[Edge]) -> list[tuple[str, str]]:
     """Pairs that spoke TLS, each once."""
     return sorted({(each.source, each.target) for each in edges if each.component in ENCRYPTED})
+
+
+async def stay_unread(
+    context: Context, times: Buckets, pairs: Iterable[tuple[str, str]]
+) -> set[tuple[str, str, Side]]:
+    """Pairs and their ends at which something keeps connections from being read."""
+    found = await asyncio.gather(*(_of_edge(context, times, *pair) for pair in pairs))
+    return {
+        (row["source"], row["target"], Side[row["side"]])
+        for row in chain.from_iterable(found)
+        if any(each["reason"] not in PASSING for each in row["unread"])
+    }
 
 
 async def _of_edge(
