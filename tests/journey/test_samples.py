@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,27 +93,34 @@ def skywalking() -> Path:
     return installed()
 
 
-@pytest.fixture(scope="module")
-def place(skywalking: Path) -> Iterator[tuple[Stage, Server]]:
-    """Backend, agent, the instrumented caller under a task with a rule, and its three requests."""
-    server = Server()
-    script = Path(__file__).parent / "caller.py"
+@contextmanager
+def caller(skywalking: Path, *enter: str) -> Iterator["subprocess.Popen[str]"]:
+    """The instrumented program; killed in the end, for SkyWalking's threads would go on."""
     with subprocess.Popen(
-        [sys.executable, str(script)],
+        [*enter, sys.executable, str(Path(__file__).parent / "caller.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(skywalking)},
-    ) as caller:
-        with stage(r"journey/caller\.py") as running:
-            assert "ready" == tell(caller, running.grpc)
-            wait("a task", lambda: create(running.address))
-            wait("the task taken up", running.is_measuring)
-            for path in ANSWERS:
-                told = json.loads(tell(caller, f"http://127.0.0.1:{server.port}{path}"))
-                assert ANSWERS[path].startswith(str(told["status"]))
-            yield running, server
-        caller.kill()
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.fixture(scope="module")
+def place(skywalking: Path) -> Iterator[tuple[Stage, Server]]:
+    """Backend, agent, the instrumented caller under a task with a rule, and its three requests."""
+    server = Server()
+    with caller(skywalking) as asking, stage(r"journey/caller\.py") as running:
+        assert "ready" == tell(asking, running.grpc)
+        wait("a task", lambda: create(running.address))
+        wait("the task taken up", running.is_measuring)
+        for path in ANSWERS:
+            told = json.loads(tell(asking, f"http://127.0.0.1:{server.port}{path}"))
+            assert ANSWERS[path].startswith(str(told["status"]))
+        yield running, server
 
 
 def tell(caller: "subprocess.Popen[str]", line: str) -> str:

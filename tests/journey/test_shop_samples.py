@@ -6,10 +6,7 @@ What the service itself sent and received is what the samples are compared with.
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +16,7 @@ from typing import Any
 import pytest
 from bench.stage import Stage, stage, wait
 
-from journey.test_samples import KINDS, create, records, skywalking, spans, tell
+from journey.test_samples import KINDS, caller, create, records, skywalking, spans, tell
 from podwire.demo import network
 from podwire.demo.network import PORTS
 from podwire.demo.shopkeeper import Shop
@@ -62,21 +59,6 @@ def way_out(folder: Path, address: str) -> Iterator[str]:
         yield f"unix:{door}"
 
 
-@contextmanager
-def caller_in(shop: Shop, skywalking: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The service, in the network namespace of the shop's pod."""
-    script = Path(__file__).parent / "caller.py"
-    with subprocess.Popen(
-        [*network.enter(f"{shop.name}-pod"), sys.executable, str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(skywalking)},
-    ) as caller:
-        yield caller
-        caller.kill()
-
-
 @pytest.fixture(scope="module")
 def place(
     skywalking: Path, tmp_path_factory: pytest.TempPathFactory
@@ -88,14 +70,14 @@ def place(
         try:
             at = f"http://{shop._network.pod_addresses['client']}:{PORTS['gateway']}"
             with (
-                caller_in(shop, skywalking) as caller,
+                caller(skywalking, *network.enter(f"{shop.name}-pod")) as asking,
                 stage(r"journey/caller\.py") as running,
                 way_out(tmp_path_factory.mktemp("way"), running.grpc) as door,
             ):
-                assert "ready" == tell(caller, door)
+                assert "ready" == tell(asking, door)
                 wait("a task", lambda: create(running.address))
                 wait("the task taken up", running.is_measuring)
-                yield running, {path: json.loads(tell(caller, at + path)) for path in PATHS}
+                yield running, {path: json.loads(tell(asking, at + path)) for path in PATHS}
         finally:
             runner.run(shop.__aexit__(None, None, None))
 
