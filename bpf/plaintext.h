@@ -186,15 +186,17 @@ static long forget_oldest(u32 index, void *context)
 
 /*
  * A reader may have waited inside its library when the probes came: what it read is not seen, and
- * a request that was written meanwhile must not be paired with the answer to a later one.
+ * a request that was written before that came must not be paired with the answer to a later one.
+ * A later one may well be older than the first read that is seen: another thread wrote it.
  */
 apart int join_reading(struct connection *connection, u64 start_ns)
 {
-	struct forgetting forgetting = {.connection = connection, .before_ns = start_ns};
+	struct forgetting forgetting = {.connection = connection};
 
 	if (!connection)
 		return 0;
 	connection->is_read = 1;
+	forgetting.before_ns = connection->arrived_ns;
 	if (!connection->is_joining || !connection->arrived_ns ||
 	    connection->arrived_ns >= start_ns)
 		return 0;

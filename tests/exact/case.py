@@ -36,7 +36,7 @@ class Bounds:
         return f"{self.low:,.6g} to {self.high:,.6g}"
 
 
-Value = int | float | str | tuple[int, ...] | Mapping[int, int] | Bounds
+Value = int | float | str | tuple[int, ...] | Mapping[int, int] | Mapping[str, int] | Bounds
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,10 @@ class Case:
         with Stage() as stage:
             found = list(self.run(stage))
         if stage.has_drained:
-            found.append(Finding("losses by name", stage.known_losses, lost(stage)))
+            lost = {name: count for name, count in stage.losses.items() if count}
+            found.append(Finding("losses by name", stage.known_losses, lost))
             found += laws(stage.tallies, stage.uncalled)
         return [Row(self.name, each, figures.get(each.quantity, "")) for each in found]
-
-
-def lost(stage: "Stage") -> int | str:
-    """How much: with the names when it is not what was known before."""
-    total = sum(stage.losses.values())
-    if total == stage.known_losses:
-        return total
-    return ", ".join(f"{name}: {count}" for name, count in stage.losses.items() if count) or 0
 
 
 ENDS = ("answered", "unanswered", "unfinished", "forgotten", "underway")
@@ -153,8 +146,8 @@ class Stage:
         self.flows: list[Flow] = []
         self.losses: Mapping[str, int] = {}
         self.tallies: Mapping[str, int] = {}
-        self.known_losses = 0
-        """What this traffic cannot but lose, by its name."""
+        self.known_losses: Mapping[str, int] = {}
+        """What this traffic cannot but lose."""
 
         self.has_drained = False
         self.uncalled = 0

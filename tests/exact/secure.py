@@ -2,7 +2,7 @@
 TLS: what crosses the socket is ciphertext, and is counted as bytes and calls.
 
 The calls of both ends are strace's.  A peek (nginx looks at the first byte of each connection) is
-no read.  What is inside is the next group's.
+no read.  What is inside stands under "TLS, inside".
 """
 
 from collections.abc import Iterator

@@ -28,8 +28,8 @@ The laws are podwire's own two sides: requests begun against requests that ended
 by the sequence numbers of sockets that ended against bytes by their calls. A packet lost before its
 server has accepted the connection is known at the client alone.
 
-A request that was asked and never answered has no status. A call
-counts when it moved bytes; the end of a stream and `EAGAIN` move none.
+A request that was asked and never answered has no status. A call counts when it moved bytes; the
+end of a stream and `EAGAIN` move none.
 """
 
 

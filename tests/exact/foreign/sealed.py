@@ -3,6 +3,8 @@ HTTP over Python's TLS, by a socket's calls or by asyncio's, which keeps records
 
 `sealed.py socket|asyncio serve ADDRESS PORT CHAIN KEY`
 `sealed.py socket|asyncio get ADDRESS PORT SHAPE METHOD TARGET BODY...`
+
+The shapes are those of `exact/plaintext.py`; ten and piped are the socket's alone.
 """
 
 import asyncio
