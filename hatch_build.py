@@ -112,15 +112,17 @@ def build_libbpf() -> None:
 def libbpf_sources() -> Path:
     """The crate that carries them, as Cargo.lock has it."""
     digest = hashlib.sha256((LIBBPF / "Cargo.lock").read_bytes()).hexdigest()[:16]
-    kept = SOURCES / digest
-    if not (kept / "libbpf-sys").exists():
+    kept, fresh = SOURCES / digest, SOURCES / f"{digest}.new"
+    if not kept.exists():
         say("CARGO", LIBBPF)
+        shutil.rmtree(fresh, ignore_errors=True)  # of one that was broken off
         manifest = ("--manifest-path", str(LIBBPF / "Cargo.toml"))
         subprocess.run(
-            ["cargo", "vendor", "--quiet", "--locked", *manifest, str(kept)],
+            ["cargo", "vendor", "--quiet", "--locked", *manifest, str(fresh)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
+        fresh.rename(kept)
     return kept / "libbpf-sys"
 
 

@@ -124,9 +124,6 @@ extern void *bpf_rdonly_cast(const void *address, u32 type)
 			break
 #endif
 
-/* Whether this kernel's structure has a field, by its type and name. */
-#define HAS_FIELD(field) __builtin_preserve_field_info(field, 2)
-
 /* Code for it lies apart from what runs at every call: a cold cache is most of our cost. */
 #define rarely(condition) __builtin_expect(!!(condition), 0)
 

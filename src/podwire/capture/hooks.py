@@ -372,11 +372,6 @@ class Programs:
         """A map's descriptor, or what is below 0."""
         return int(library().bpf_object__find_map_fd_by_name(self.object, name.encode()))
 
-    @property
-    def is_attached(self) -> bool:
-        """Whether any program hangs in the kernel."""
-        return bool(self._links)
-
     def close(self) -> None:
         """Detach and unload; closing twice is fine."""
         while self._links:

@@ -20,7 +20,6 @@ BPF = 321
 LINK_CREATE = 28
 UPROBE_MULTI = 48
 IS_RETURN = 1
-ATTRIBUTE_BYTES = 64
 
 ROOT_ONLY = "probes of one place each need SYS_ADMIN; kernel 6.6 has others that do not"
 
