@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernels.debian import NoKernels, Release, shell
+from podwire.app.programs import die_with_parent
 
 QEMU = "qemu-system-x86_64"
 MEMORY_MB = 1536
@@ -69,6 +70,7 @@ def boot(
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,
             )
         except FileNotFoundError:
             raise NoKernels(f"{QEMU} is missing; run: apt-get install qemu-system-x86") from None

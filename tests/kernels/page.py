@@ -77,6 +77,7 @@ def page(runs: Sequence[Found]) -> str:
         "\n".join(_absent(runs)) or "Nothing.",
         "\n## Exactness\n\nQuantities of each case that are as they are in truth.\n",
         table(["case", *kernels], [*cases, took]),
+        *_wrong(runs),
     ]
     return "\n".join(sections) + "\n"
 
@@ -87,6 +88,15 @@ def _rungs(runs: Sequence[Found], at: int) -> list[str]:
 
 def _cell_of(run: Found, name: str) -> str:
     return next((cell(run, case) for case in run["cases"] if case["name"] == name), "not reached")
+
+
+def _wrong(runs: Sequence[Found]) -> list[str]:
+    counts = {run["version"]: len(differences(run)) for run in runs}
+    return [
+        f"\n**{version}: {count} of what was looked at is not as it is in truth; the run failed.**"
+        for version, count in counts.items()
+        if count
+    ]
 
 
 def _absent(runs: Sequence[Found]) -> list[str]:
