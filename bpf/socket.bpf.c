@@ -66,10 +66,10 @@ inline_always void begin_call(struct call *call, struct task_struct *task, struc
 }
 
 /* A call that waited already when its process was not watched: its time counts from now. */
-apart int begin_late(struct call *call, struct task_struct *task, struct pt_regs *regs, u32 kind)
+apart int begin_late(struct call *call, struct task_struct *task, struct pt_regs *regs, u64 number)
 {
-	if (call)
-		begin_call(call, task, regs, kind);
+	if (call && number < CALLS)
+		begin_call(call, task, regs, kinds[number]);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ inline_always void leave_watched(struct task_struct *task, struct pt_regs *regs,
 	if (!call || is_told(call, MOMENT_LEAVE))
 		return;
 	if (rarely(!call->is_entered))
-		begin_late(call, task, regs, kinds[number]);
+		begin_late(call, task, regs, number);
 	call->is_entered = 0;
 	if (!call->sk)
 		return;
