@@ -34,6 +34,8 @@ from podwire.capture import Kernel
 SERVICE_CPU, LOAD_CPU = 1, 0
 CONNECTIONS, RATE = 16, 10_000.0
 DRAIN_S = 0.5
+LOOK_S = 60
+"""So long may it take to look through the libraries of whom we watch."""
 NGINX = """
 worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 512; }}
@@ -179,6 +181,8 @@ class Modes:
     def _with(self) -> None:
         self._held.close()
         self._kernel.watch(self._pids)
+        if self._kernel.tls:  # once a process, and not what a request costs
+            assert self._kernel.tls.wait(LOOK_S)
 
 
 def costs(plan: Plan) -> Iterator[Found]:
