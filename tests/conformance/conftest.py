@@ -42,7 +42,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             yield Target(address, http, channel)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _start(folder: Path, address: str, http: str) -> subprocess.Popen[bytes]:

@@ -48,7 +48,7 @@ FAULT = re.compile("failed inside|internal|Traceback|Exception", re.IGNORECASE)
 """What a backend says of itself when the fault is its own; ours says the first."""
 
 MAX_DEPTH = 4
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 WORDS = (
     "", "a", "K8S_SERVICE", "2026-11-24 1058", "2026-11-24", "0000-99-99 9999", "service",
     "c2VydmljZQ==.1", "c2VydmljZQ==.1_aQ==", "process_relation_client_write_cpm",

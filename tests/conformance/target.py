@@ -14,7 +14,7 @@ from grpc import Channel, RpcError
 
 Found = TypeVar("Found")
 PACKAGE = "skywalking.v3."
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Target:
         return found
 
 
-def wait(what: str, find: Callable[[], Found], timeout_s: float = 40.0) -> Found:
+def wait(what: str, find: Callable[[], Found], timeout_s: float = 60.0) -> Found:
     """
     What `find` finds, once it finds anything.
 

@@ -65,6 +65,10 @@ class Node:
         target = len(self.strict.polls) + count
         wait(f"{count} more polls", lambda: len(self.strict.polls) >= target)
 
+    def wait_requests(self, count: int) -> None:
+        """Until so many are known, at least."""
+        wait(f"{count} requests", lambda: self.requests() >= count)
+
     def settled(self) -> int:
         """The requests that are known once all that were sent have been reported."""
         while (before := self.requests()) != self._after(10):
@@ -108,7 +112,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         finally:
             running.terminate()
             watched.kill()
-            running.wait(20)
+            running.wait(60)
             watched.communicate()
     assert [] == strict.faults
 
@@ -146,6 +150,7 @@ def test_a_task_is_run_and_every_request_reported_as_increases(node: Node) -> No
     wait("measuring", node.is_measuring)
     before, sent = node.settled(), node.sent()
     node.drive()
+    node.wait_requests(before + REQUESTS)
 
     assert before + REQUESTS == node.settled()
     assert node.sent() > sent + 1
@@ -161,6 +166,7 @@ def test_an_extension_with_other_ids_goes_on_with_the_same_task(node: Node) -> N
     newest = int(node.strict.tasks[0]["TaskUpdateTime"])
     wait("the extension", lambda: node.strict.polls[-1] == newest)
     node.drive()
+    node.wait_requests(before + REQUESTS)
 
     assert before + REQUESTS == node.settled()
 

@@ -66,7 +66,7 @@ def test_reflection_lists_the_services(target: Target) -> None:
     calls = target.channel.stream_stream(
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", None, None
     )
-    (answer,) = calls(iter([ask]), timeout=10)
+    (answer,) = calls(iter([ask]), timeout=60)
 
     (services,) = Message.of(answer).all(6)
     names = {each.text(1) for each in services.all(1)}

@@ -81,7 +81,7 @@ class Server:
             base_url=self.url,
             verify=self.tls(),
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=30,
+            timeout=60,
         )
 
     def kill(self) -> None:

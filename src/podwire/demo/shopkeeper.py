@@ -25,7 +25,7 @@ from podwire.demo.network import PORTS, SetupError
 from podwire.demo.rules import COURIER, title
 
 PROGRAMS = Path(__file__).parent / "shop"
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 COURIER_PAUSE_S = 0.5
 NOTHING: Mapping[str, str] = {}

@@ -159,7 +159,7 @@ class Programs:
         return said[-1].removeprefix("podwire: ") if said else f"the {name} ended without a word"
 
 
-async def answering(stage: Stage, timeout_s: float = 30) -> None:
+async def answering(stage: Stage, timeout_s: float = 60) -> None:
     """Wait for GraphQL. Raises `Broken`."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
