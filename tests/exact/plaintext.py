@@ -7,6 +7,7 @@ request (fresh), uses ten at once (ten), sends all before it reads (piped), or h
 before anybody watched (older).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,9 +49,6 @@ COUNT = len(wishes()) // 3
 PIPED = [word for size in SIZES[:3] for word in ("GET", f"/{size}", "0")] * 3
 """Requests that are sent before any answer is read: few enough bytes not to wait for each other."""
 
-PIPING = {"asyncio", "Node", "Go", "Go, stripped"}
-"""Servers that take a request while they answer another; ours in C forgets it."""
-
 CONNECTIONS = {"keep": 1, "fresh": COUNT, "ten": 10, "piped": 1}
 """That each shape opens while it is watched."""
 
@@ -77,6 +75,12 @@ class Truth:
         """By a client's book."""
         found = statuses(books)
         return cls(found, (books["request_bytes"], books["response_bytes"]), sum(found.values()))
+
+    @classmethod
+    def told(cls, lines: list[list[int]]) -> "Truth":
+        """By curl: of each exchange the status, the request, the answer's head and its body."""
+        asked, answered = sum(line[1] for line in lines), sum(sum(line[2:]) for line in lines)
+        return cls(dict(Counter(line[0] for line in lines)), (asked, answered), len(lines))
 
     def without(self, asked: int, answered: int) -> "Truth":
         """The same without one answer of 200, and its request unless that has no size."""
@@ -191,8 +195,6 @@ def enter(name: str, shape: str) -> None:
         def as_client(stage: Stage) -> Iterator[Finding]:
             yield from against_nginx(stage, name, shape)
 
-    if shape == "piped" and name not in PIPING:
-        return
     if name != "Python":
 
         @case(f"TLS inside: {name} server, Python client, {shape}", package=package)
@@ -228,6 +230,11 @@ def others(stage: Stage, library: str, command: list[str], requests: int) -> Ite
     yield from crossed(stage, nginx, client, nginx.port, 1)
 
 
+KEYS = {"cert": "chain", "key": "key"}
+CURL_BOOK = "%{http_code} %{size_request} %{size_header} %{size_download}\\n"
+STOOD_BY = ("127.0.0.1", str(PORT), "keep", *wishes()[:3])
+"""It asks nobody: it has its library open, so that this is found before a client opens it."""
+
 FILES = ("URL/1", "URL/850", "URL/30000", "URL/1000000")
 
 
@@ -258,3 +265,28 @@ def gnutls_cli(stage: Stage) -> Iterator[Finding]:
     text.write_text("GET /850 HTTP/1.0\r\n\r\n")
     ask = f"exec gnutls-cli --insecure -p 80 HOST <{text} >/dev/null 2>&1"
     yield from others(stage, "GnuTLS", ["sh", "-c", ask], 1)
+
+
+@case("TLS inside: gnutls-serv, curl, three connections")
+def gnutls_serv(stage: Stage) -> Iterator[Finding]:
+    """Its answers last until it closes; curl keeps a book of the bytes of each message."""
+    home, away = stage.neighbours()
+    certify(stage.folder)
+    keys = [f"--x509{kind}file={stage.folder / name}.pem" for kind, name in KEYS.items()]
+    say = f"exec gnutls-serv --http --quiet --port={PORT} {' '.join(keys)} >/dev/null 2>&1"
+    server = stage.program(home, ["sh", "-c", say], trace=True)
+    server.say()
+    home.wait_listening(PORT)
+    holder = stage.program(away, [*program("OpenSSL 3"), "get", *STOOD_BY])
+    holder.ready()
+    urls = ["-o", "/dev/null", f"https://{home.address}:{PORT}/"] * 3
+    client = stage.program(away, ["curl", "-s", "-k", "-w", CURL_BOOK, *urls], trace=True)
+    before = home.snmp()["PassiveOpens"]
+    read_through(stage, server, holder, client)
+    stage.play(client)
+    truth = Truth.told([list(map(int, line.split())) for line in client.output().splitlines()])
+    wait("the server to have closed", lambda: not home.sockets(PORT))
+    server.idle()
+    stage.drain()
+    yield from compared(stage, server, client, truth, truth)
+    yield from crossed(stage, server, client, PORT, home.snmp()["PassiveOpens"] - before)

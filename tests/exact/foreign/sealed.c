@@ -3,6 +3,7 @@
  *   sealed serve ADDRESS PORT CHAIN KEY
  *   sealed get ADDRESS PORT SHAPE METHOD TARGET BODY...
  * SHAPE is keep (one connection), fresh (one a request) or older (one that was used before `ready`).
+ * The server keeps what it reads beyond a request: clients may send all before they read.
  * The libraries' functions are declared here, so that building needs no headers of theirs.
  */
 #include <arpa/inet.h>
@@ -124,31 +125,49 @@ static void send_all(void *session, const char *data, size_t size)
 			exit(4);
 }
 
-/* Read a message; its size, 0 at the end of the stream. Its head is left in `head`. */
-static size_t message(void *session, char *head)
-{
-	size_t have = 0, whole = 0;
-	char *end, *length;
-	long got;
+/* What was read, and is not taken yet. */
+struct inbox {
+	size_t have;
+	char data[ROOM + 1];
+};
 
-	while (!whole || have < whole) {
-		got = receive(session, head + (whole ? 0 : have), whole ? ROOM : ROOM - have);
-		if (got <= 0)
+static int fill(void *session, struct inbox *inbox)
+{
+	long got = receive(session, inbox->data + inbox->have, ROOM - inbox->have);
+
+	if (got <= 0)
+		return 0;
+	inbox->have += got;
+	inbox->data[inbox->have] = 0;
+	return 1;
+}
+
+static size_t take(struct inbox *inbox, size_t most)
+{
+	size_t size = inbox->have < most ? inbox->have : most;
+
+	inbox->have -= size;
+	memmove(inbox->data, inbox->data + size, inbox->have + 1);
+	return size;
+}
+
+/* Read a message; its size, 0 at the end of the stream. Its head is left in `head`. */
+static size_t message(void *session, struct inbox *inbox, char *head)
+{
+	size_t whole, left;
+	char *end, *length;
+
+	while (!(end = strstr(inbox->data, "\r\n\r\n")))
+		if (!fill(session, inbox))
 			return 0;
-		have += got;
-		if (whole)
-			continue;
-		head[have] = 0;
-		end = strstr(head, "\r\n\r\n");
-		if (!end)
-			continue;
-		whole = end + 4 - head;
-		*end = 0;
-		length = strcasestr(head, "\r\ncontent-length:");
-		whole += length ? strtoul(length + 17, 0, 10) : 0;
-		if (have < whole) /* what follows overwrites the body's beginning, not the head */
-			head += end + 4 - head;
-	}
+	whole = end + 4 - inbox->data;
+	memcpy(head, inbox->data, whole);
+	head[whole] = 0;
+	length = strcasestr(head, "\r\ncontent-length:");
+	whole += length ? strtoul(length + 17, 0, 10) : 0;
+	for (left = whole; left -= take(inbox, left);)
+		if (!fill(session, inbox))
+			return 0;
 	return whole;
 }
 
@@ -164,11 +183,12 @@ static void *attend(void *argument)
 {
 	int fd = (int)(long)argument;
 	void *session = begin(fd, 1);
-	char *head = malloc(2 * ROOM + 1), answer[256];
+	struct inbox *inbox = calloc(1, sizeof(*inbox));
+	char head[ROOM + 1], answer[256];
 	size_t size, room;
 	char *body = filled(MOST, 'x');
 
-	while (message(session, head)) {
+	while (message(session, inbox, head)) {
 		size = strtoul(strchr(head, '/') + 1, 0, 10);
 		room = snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n",
 				size ? "200 OK" : "404 Not Found", size);
@@ -177,7 +197,7 @@ static void *attend(void *argument)
 	}
 	finish(session);
 	close(fd);
-	free(head);
+	free(inbox);
 	free(body);
 	return 0;
 }
@@ -235,7 +255,8 @@ static size_t sent, received, statuses[600];
 
 static void ask(struct line *line, char **wish)
 {
-	char *head = malloc(2 * ROOM + 1), said[512], *body;
+	struct inbox *inbox = calloc(1, sizeof(*inbox));
+	char head[ROOM + 1], said[512], *body;
 	size_t length = strtoul(wish[2], 0, 10), size;
 
 	size = snprintf(said, sizeof(said),
@@ -245,10 +266,10 @@ static void ask(struct line *line, char **wish)
 	send_all(line->session, said, size);
 	send_all(line->session, body, length);
 	sent += size + length;
-	received += message(line->session, head);
+	received += message(line->session, inbox, head);
 	statuses[atoi(head + 9)] += 1;
 	free(body);
-	free(head);
+	free(inbox);
 }
 
 int main(int count, char **words)
