@@ -523,11 +523,13 @@ static long next_step(u32 index, void *context)
 
 	if (!work->left || feed->message->state >= MESSAGE_LOST)
 		return 1;
+	if (rarely(!work->in_segment) && !next_segment(work))
+		return 1;
 	if (rarely(!work->in_segment))
-		return !next_segment(work);
+		return 0; /* an empty one */
 	if (rarely(is_skipped(feed->message->state))) {
 		skip(feed);
-		return 0;
+		return !work->left;
 	}
 	if (rarely(look(work))) {
 		lose_track(feed, why_unseen(work));

@@ -34,6 +34,7 @@ inline_always void prepare(struct work *work, const struct step *step)
 	work->in_segment = step->kind == STEP_VECTORS ? 0 : step->length;
 	work->vector = step->base;
 	work->vectors = step->vectors;
+	work->has_second = 0;
 	work->in_message = step->length;
 	work->messages = 0;
 }

@@ -57,6 +57,7 @@ apart int locate_pieces(struct work *work, u32 form, u64 count)
 	if (!work)
 		return 0;
 	work->in_segment = 0;
+	work->has_second = 0;
 	work->in_message = work->left;
 	if (form == FORM_VECTOR) {
 		work->vector = work->base;

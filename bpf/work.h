@@ -4,6 +4,11 @@
 
 #include "connection.h"
 
+struct vector {
+	u64 base;
+	u64 length;
+};
+
 /* What one system call carries, and how far it has been looked at. */
 #define WINDOW 512
 struct work {
@@ -12,6 +17,7 @@ struct work {
 	u64 start_ns;
 	u64 vector; /* next iovec in user memory */
 	u64 vectors;
+	struct vector pair[2]; /* the last that were read: one read of user memory for both */
 	u64 base;
 	u64 in_segment;
 	u64 left; /* of the whole call */
@@ -30,7 +36,8 @@ struct work {
 	u8 has_memory; /* 0: sendfile and splice have no user memory */
 	u8 is_first;   /* nothing of the call has been looked at */
 	u8 which;      /* of the works it is */
-	u8 padding[2];
+	u8 has_second; /* of the pair: it comes next */
+	u8 padding[1];
 	u8 window[WINDOW + 16]; /* so that two words may begin at every byte */
 	struct early due[QUEUE]; /* complete exchanges, to be decided when the call is done */
 };
@@ -56,11 +63,6 @@ inline_always struct work *work_of(u32 which)
 		work->which = which;
 	return work;
 }
-
-struct vector {
-	u64 base;
-	u64 length;
-};
 
 struct message_header {
 	u64 name, name_length;
@@ -93,22 +95,30 @@ apart int next_message(struct work *work)
 	work->more += sizeof(header);
 	work->vector = header.vector;
 	work->vectors = header.length ? header.vectors : 0;
+	work->has_second = 0;
 	work->in_message = header.length;
 	return 1;
 }
 
 inline_always int next_segment(struct work *work)
 {
-	struct vector vector = {};
+	const struct vector *vector = &work->pair[0];
 
 	if (!work->vectors || !work->in_message)
 		return next_message(work);
-	if (bpf_probe_read_user(&vector, sizeof(vector), (void *)work->vector))
-		return 0;
+	if (work->has_second) {
+		vector = &work->pair[1];
+		work->has_second = 0;
+	} else {
+		if (bpf_probe_read_user(work->pair, work->vectors > 1 ? 32 : 16,
+					(void *)work->vector))
+			return 0;
+		work->has_second = work->vectors > 1;
+	}
 	work->vectors -= 1;
-	work->vector += sizeof(vector);
-	work->base = vector.base;
-	work->in_segment = vector.length < work->in_message ? vector.length : work->in_message;
+	work->vector += sizeof(*vector);
+	work->base = vector->base;
+	work->in_segment = vector->length < work->in_message ? vector->length : work->in_message;
 	work->in_message -= work->in_segment;
 	return 1;
 }
