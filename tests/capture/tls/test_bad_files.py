@@ -1,5 +1,6 @@
 """Files in a bad state, through the whole capture: read or named, and nobody else pays for it."""
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -118,6 +119,36 @@ def test_a_program_that_is_copied_over_runs_and_is_read(folder: Path, tmp_path: 
         scene.play()
 
         scene.is_exact()
+
+
+def link_ids() -> set[str]:
+    """Links that this process holds, as the kernel numbers them."""
+    found: set[str] = set()
+    for each in Path("/proc/self/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # of a file that was closed meanwhile
+            lines = each.read_text().splitlines()
+            found.update(line for line in lines if line.startswith("link_id:"))
+    return found
+
+
+def test_a_program_that_changes_its_name_alone_keeps_its_probes(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """As an upgrade does to it: whoever waits in a call just then must be seen to return."""
+    program = copied(built(*ARCHIVES), tmp_path)
+    scene.start(program)
+    scene.watch()
+    assert scene.kernel.tls
+    before = scene.kernel.tls.attached
+    hanging = link_ids()
+    program.rename(tmp_path / "old")
+    (tmp_path / "old").unlink()
+    scene.watch()
+
+    assert before == scene.kernel.tls.attached
+    assert hanging == link_ids()
+    scene.play()
+    scene.is_exact()
 
 
 def test_a_program_that_is_written_to_loses_its_probes_at_once(

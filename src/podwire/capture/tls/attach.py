@@ -21,7 +21,7 @@ from podwire.capture.layout import Layouts
 from podwire.capture.library import Unavailable, checked, ffi, library, raw_btf, text
 from podwire.capture.size import turn
 from podwire.capture.table import Table
-from podwire.capture.tls.change import Changes
+from podwire.capture.tls.change import EVERY, Changes
 from podwire.capture.tls.link import ROOT_ONLY, Rung, link_many, link_one, takes_many
 from podwire.capture.tls.point import Binary, Call, Family, Point
 
@@ -74,15 +74,15 @@ File = tuple[int, int, int, str]
 
 def file_of(binary: Binary) -> File:
     """What makes a file that one: two builds never share it, two paths may."""
-    return binary.device, binary.inode, binary.changed_ns, binary.build_id
+    return binary.device, binary.inode, binary.written_ns, binary.build_id
 
 
 class Refused(Exception):
     """The kernel did not take a file's probes."""
 
 
-class Full(Refused):
-    """There was no room, this time."""
+class Later(Refused):
+    """Not this time: it is tried again with the next look."""
 
 
 class Left(Exception):
@@ -95,20 +95,28 @@ class _Links:
 
     place: int
     fds: list[int] = field(default_factory=list)
-    """The file itself, and links."""
+    """The file itself, the link of returns, those of entries."""
 
     links: list[Any] = field(default_factory=list)
     watch: int = -1
-    """By which it is told that the file changes."""
+    """By which it is told that the file is written to."""
 
-    def changed_ns(self) -> int:
-        """When the file last changed, as of now."""
-        return os.fstat(self.fds[0]).st_ctime_ns
+    is_written: bool = False
+
+    def written_ns(self) -> int:
+        """When the file was last written to, as its own clock says now."""
+        return os.fstat(self.fds[0]).st_mtime_ns
 
     def close(self) -> None:
-        """All at once: the kernel takes a probe out, and then waits for every CPU, at each link."""
+        """
+        Entries all at once: the kernel takes a probe out, and then waits for every CPU, at each.
+
+        Returns last: an entry without its return would be taken for a call that goes on.
+        """
         with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-            list(pool.map(os.close, self.fds))
+            list(pool.map(os.close, self.fds[2:]))
+        for fd in reversed(self.fds[:2]):
+            os.close(fd)
         self.fds.clear()
         while self.links:
             library().bpf_link__destroy(self.links.pop())
@@ -211,8 +219,9 @@ class Probes:
         and a probe in the middle of an instruction ends the program.
         """
         wanted = {file_of(each): each for each in binaries if each.points}
+        self.hear()
         for file, links in list(self._links.items()):
-            if file not in wanted or links.changed_ns() != file[2]:
+            if file not in wanted or links.is_written or links.written_ns() != file[2]:
                 self._detach(file)
         stays = wanted.keys() - self._again
         self.refused = {file: why for file, why in self.refused.items() if file in stays}
@@ -224,12 +233,19 @@ class Probes:
                 continue  # the next look finds the file through another process, or not at all
             except (OSError, Refused) as error:
                 self.refused[file] = _why(error)
-                if isinstance(error, Full) or getattr(error, "errno", None) in PASSING:
+                if isinstance(error, Later) or getattr(error, "errno", None) in PASSING:
                     self._again.add(file)
+
+    def hear(self) -> bool:
+        """Whether files that are probed were written to: they lose their probes with `attach`."""
+        told = self.changes.take()
+        for links in self._links.values():
+            links.is_written |= bool(told & {links.watch, EVERY})
+        return bool(told)
 
     def _attach(self, file: File, binary: Binary) -> None:
         if not self._free:
-            raise Full(f"{MOST_FILES - 1} files are probed already")
+            raise Later(f"{MOST_FILES - 1} files are probed already")
         links = _Links(self._free.pop())
         self._tell_since(links.place, 0)
         try:
@@ -350,7 +366,7 @@ def _reached(binary: Binary) -> int:
     at = os.fstat(fd)
     if (at.st_ino, at.st_ctime_ns) != (binary.inode, binary.changed_ns):
         os.close(fd)
-        raise Refused("another file has its name by now")
+        raise Later("another file has its name by now")
     return fd
 
 

@@ -7,13 +7,18 @@ no room for another one, it is found to have changed when somebody looks at it.
 
 import contextlib
 import os
+import struct
 from functools import cache
 from typing import Any
 
 import cffi
 
 MODIFIED = 2
+EVENT = struct.Struct("<iIII")
 EVENTS_BYTES = 4096
+
+EVERY = -1
+"""Instead of one file: there was more to say than the kernel had room for."""
 
 _calls = cffi.FFI()
 _calls.cdef(
@@ -44,11 +49,12 @@ class Changes:
         """Listen no more."""
         _libc().inotify_rm_watch(self.fd, watch)
 
-    def take(self) -> bool:
-        """Whether something changed since the last time."""
-        with contextlib.suppress(OSError):  # nothing did, or nobody is told
-            return bool(os.read(self.fd, EVENTS_BYTES))
-        return False
+    def take(self) -> frozenset[int]:
+        """Files that were written to since the last time, by what `add` gave; or `EVERY`."""
+        with contextlib.suppress(OSError):  # nothing was, or nobody is told
+            events = os.read(self.fd, EVENTS_BYTES)
+            return frozenset(watch for watch, *_ in EVENT.iter_unpack(events))
+        return frozenset()
 
     def close(self) -> None:
         """Listen to nothing; closing twice is fine."""

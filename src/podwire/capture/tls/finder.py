@@ -150,6 +150,7 @@ class Finder:
             yield Binary(
                 device=device,
                 inode=at.st_ino,
+                written_ns=at.st_mtime_ns,
                 changed_ns=at.st_ctime_ns,
                 build_id=found.build_id,
                 path=path,
@@ -234,6 +235,7 @@ def _unreachable(name: str, reason: Reason, inode: int = 0) -> Binary:
     return Binary(
         device=0,
         inode=inode,
+        written_ns=0,
         changed_ns=0,
         build_id="",
         path=Path(os.devnull),

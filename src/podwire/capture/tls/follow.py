@@ -135,7 +135,7 @@ class Follower:
     def _look_at_news(self) -> None:
         with self._probing:
             pids = set() if self._is_closed else self._bell.take()
-            is_changed = self._probes is not None and self._probes.changes.take()
+            is_changed = self._probes is not None and self._probes.hear()
         new = [pid for pid in pids if not self._is_probed(pid)]
         if new or is_changed:
             self._take({**self.binaries, **self._find(new)})

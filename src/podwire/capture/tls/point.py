@@ -72,8 +72,11 @@ class Binary:
     """Its file system; 0 where one lies upon others (layer.py)."""
 
     inode: int
+    written_ns: int
+    """When its content last changed: one that is upgraded in place is another binary."""
+
     changed_ns: int
-    """When the file last changed: one that is upgraded in place is another binary."""
+    """When anything of it did, such as its name: what was read of it holds for no longer."""
 
     build_id: str
     """In hexadecimal; empty where the file has none. Two different files may share one."""
