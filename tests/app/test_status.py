@@ -9,22 +9,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A backend of this file's own, with its store in memory."""
+def client() -> Iterator[httpx.Client]:
+    """A line to a backend of this file's own, with its store in memory."""
     http, grpc = (f"127.0.0.1:{free_port()}" for _ in range(2))
     arguments = ("--http", http, "--grpc", grpc, "--storage", "chdb://memory")
     with program("backend", *arguments):
         wait("the backend", lambda: httpx.get(f"http://{http}/healthcheck").is_success)
-        yield f"http://{http}"
+        with httpx.Client(base_url=f"http://{http}", timeout=60, trust_env=False) as asking:
+            yield asking
 
 
-def test_prometheus_reads_what_was_asked_and_refused(address: str) -> None:
+def test_prometheus_reads_what_was_asked_and_refused(client: httpx.Client) -> None:
     """One question, one that is none, one that fails: each is counted, under the same totals."""
-    httpx.post(f"{address}/graphql", json={"query": "{ version }"})
-    httpx.post(f"{address}/graphql", content=b"{}", headers={"Content-Type": "text/plain"})
-    httpx.post(f"{address}/graphql", json={"query": "{ nothing }"})
+    client.post("/graphql", json={"query": "{ version }"})
+    client.post("/graphql", content=b"{}", headers={"Content-Type": "text/plain"})
+    client.post("/graphql", json={"query": "{ nothing }"})
 
-    answer = httpx.get(f"{address}/metrics")
+    answer = client.get("/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["content-type"]
     found = {
         (sample.name, sample.labels.get("reason")): sample.value
@@ -34,12 +35,12 @@ def test_prometheus_reads_what_was_asked_and_refused(address: str) -> None:
     assert 3 == found["podwire_query_requests_total", None]
     assert 1 == found["podwire_query_requests_refused_total", "content_type"]
     assert 1 == found["podwire_query_requests_with_errors_total", None]
-    assert 3 == httpx.get(f"{address}/status").json()["query_requests_total"]
+    assert 3 == client.get("/status").json()["query_requests_total"]
 
 
-def test_every_metric_is_named_for_its_station(address: str) -> None:
+def test_every_metric_is_named_for_its_station(client: httpx.Client) -> None:
     """So that nobody else's has the same name."""
-    families = text_string_to_metric_families(httpx.get(f"{address}/metrics").text)
+    families = text_string_to_metric_families(client.get("/metrics").text)
 
     stations = {family.name.split("_")[1] for family in families}
     assert stations <= {"receiver", "storage", "query"}

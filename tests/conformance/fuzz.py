@@ -302,7 +302,7 @@ def ask_a_question(
 
 def own_faults(target: Target) -> int:
     """Calls that the backend failed by its own fault, from its status page."""
-    status = httpx.get(f"http://{target.http}/status", trust_env=False).json()
+    status = httpx.get(f"http://{target.http}/status", trust_env=False, timeout=TIMEOUT_S).json()
     return int(status.get("call_failed_total", 0))
 
 

@@ -125,18 +125,20 @@ def test_a_graphql_answer_is_json_with_status_200(target: Target) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b'{"query": 5}', b'{"variables": {}}'])
 def test_a_request_that_is_none_is_an_error_with_a_message(target: Target, body: bytes) -> None:
     """And never a page of the server's insides."""
-    answer = httpx.post(f"http://{target.http}/graphql", content=body, trust_env=False)
+    answer = httpx.post(f"http://{target.http}/graphql", content=body, trust_env=False, timeout=60)
 
     assert "message" in answer.json()["errors"][0]
 
 
 def test_graphql_is_post_only(target: Target) -> None:
     """A GET is not answered."""
-    answer = httpx.get(f"http://{target.http}/graphql?query=%7Bversion%7D", trust_env=False)
+    answer = httpx.get(
+        f"http://{target.http}/graphql?query=%7Bversion%7D", trust_env=False, timeout=60
+    )
 
     assert answer.status_code in (404, 405)
 
 
 def test_healthcheck_answers(target: Target) -> None:
     """For a load balancer."""
-    assert httpx.get(f"http://{target.http}/healthcheck", trust_env=False).is_success
+    assert httpx.get(f"http://{target.http}/healthcheck", trust_env=False, timeout=60).is_success

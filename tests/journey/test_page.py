@@ -82,7 +82,7 @@ class Asking:
     """GraphQL as any other client sends it; it sees the page's queries to copy their window."""
 
     def __init__(self, url: str, page: Page) -> None:
-        self._client = httpx.Client(base_url=url)
+        self._client = httpx.Client(base_url=url, timeout=60)
         self._page = page
 
     def ask(self, query: str, **variables: object) -> Any:

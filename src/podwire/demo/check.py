@@ -51,7 +51,7 @@ class Verdict:
 
 
 async def check(
-    backend: Source, ledger: Ledger, address: str, *, patience_s: float = 12.0
+    backend: Source, ledger: Ledger, address: str, *, patience_s: float = 30.0
 ) -> Verdict:
     """Ask until everything is right, or until nothing has changed for so long."""
     verdict = await _ask(backend, ledger, address)
