@@ -28,6 +28,7 @@ COUNTERS = {
 }
 """Fields of `struct tcp_info` by their place; times are in microseconds."""
 
+SO_MAX_PACING_RATE = 47
 QUIET_S, PATIENCE_S = 0.4, 20.0
 """Longer than an acknowledgement may be put off; how long that may take to come true."""
 
@@ -72,11 +73,13 @@ def holding(
     keep(book, lines)
 
 
-def pushing(book: Book, address: str, port: int, size: int, buffer: int = 0) -> None:
-    """Send so much at once, from a send buffer of that size when one is given."""
+def pushing(book: Book, address: str, port: int, size: int, buffer: int = 0, pace: int = 0) -> None:
+    """Send so much at once, from a send buffer of that size and at that pace a second, if given."""
     connection = socket.socket()
     if buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    if pace:
+        connection.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, pace)
     connection.connect((address, port))
     book.note(connects=1)
     line = Line(connection, book)
