@@ -8,7 +8,7 @@ that cannot be probed costs its plaintext, which is named; nothing else.
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +56,7 @@ INNER = {
 """Functions that do all that they do by another one: that one is enough."""
 
 RETURN, GO_RETURN = "tls_leave", "go_leave"
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 32
 MOST_FILES = 1024
 """Probed at the same time; as many as `attached` has places for."""
 
@@ -107,19 +107,20 @@ class _Links:
         """When the file was last written to, as its own clock says now."""
         return os.fstat(self.fds[0]).st_mtime_ns
 
-    def close(self) -> None:
-        """
-        Entries all at once: the kernel takes a probe out, and then waits for every CPU, at each.
 
-        Returns last: an entry without its return would be taken for a call that goes on.
-        """
-        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-            list(pool.map(os.close, self.fds[2:]))
-        for fd in reversed(self.fds[:2]):
-            os.close(fd)
-        self.fds.clear()
-        while self.links:
-            library().bpf_link__destroy(self.links.pop())
+def _close(several: Collection[_Links]) -> None:
+    """
+    All at once: the kernel takes a probe out, and then waits for every CPU, at each link.
+
+    Returns last: an entry without its return would be taken for a call that goes on.
+    """
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        list(pool.map(os.close, [fd for each in several for fd in each.fds[2:]]))
+        list(pool.map(os.close, [fd for each in several for fd in each.fds[:2]]))
+    for each in several:
+        each.fds.clear()
+        while each.links:
+            library().bpf_link__destroy(each.links.pop())
 
 
 class Probes:
@@ -220,9 +221,11 @@ class Probes:
         """
         wanted = {file_of(each): each for each in binaries if each.points}
         self.hear()
-        for file, links in list(self._links.items()):
-            if file not in wanted or links.is_written or links.written_ns() != file[2]:
-                self._detach(file)
+        self._detach(
+            file
+            for file, links in self._links.items()
+            if file not in wanted or links.is_written or links.written_ns() != file[2]
+        )
         stays = wanted.keys() - self._again
         self.refused = {file: why for file, why in self.refused.items() if file in stays}
         self._again.clear()
@@ -253,7 +256,7 @@ class Probes:
             links.watch = self.changes.add(links.fds[0])
             self._link(links, f"/proc/self/fd/{links.fds[0]}", binary)
         except BaseException:
-            self._let_go(links)
+            self._let_go([links])
             raise
         self._tell_since(links.place, time.monotonic_ns())
         self._links[file] = links
@@ -310,18 +313,19 @@ class Probes:
         try:
             self._hang(nowhere, str(self._path), "tls_free", [SOMEWHERE], is_return=False)
         finally:
-            nowhere.close()
+            _close([nowhere])
 
     def _tell_since(self, place: int, since_ns: int) -> None:
         self._attached.put(np.array([place], np.uint32), np.array([since_ns], np.uint64))
 
-    def _detach(self, file: File) -> None:
-        self._let_go(self._links.pop(file))
+    def _detach(self, files: Iterable[File]) -> None:
+        self._let_go([self._links.pop(file) for file in list(files)])
 
-    def _let_go(self, links: _Links) -> None:
-        self.changes.remove(links.watch)
-        links.close()
-        self._free.append(links.place)
+    def _let_go(self, several: Collection[_Links]) -> None:
+        for each in several:
+            self.changes.remove(each.watch)
+        _close(several)
+        self._free += [each.place for each in several]
 
     @property
     def attached(self) -> frozenset[File]:
@@ -330,8 +334,7 @@ class Probes:
 
     def close(self) -> None:
         """Detach and unload; closing twice is fine."""
-        for file in list(self._links):
-            self._detach(file)
+        self._detach(self._links)
         self.changes.close()
         self._unload()
 
