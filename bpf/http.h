@@ -298,9 +298,8 @@ inline_always int take_start(struct feed *feed, u32 position)
 
 #ifndef ELDER
 /* A whole head, or what is left of a body; 1 at the end, and where something takes a closer look. */
-static long next_whole(u32 index, void *context)
+inline_always long take_whole(struct feed *feed)
 {
-	struct feed *feed = context;
 	struct work *work = feed->work;
 	u32 position = work->position;
 	u8 state = feed->message->state;
@@ -312,6 +311,11 @@ static long next_whole(u32 index, void *context)
 	if (is_skipped(feed->message->state) && !skip_here(feed))
 		return 1;
 	return work->position >= work->length; /* a step that only found this would cost a call */
+}
+
+static long next_whole(u32 index, void *context)
+{
+	return take_whole(context);
 }
 #endif
 
@@ -360,14 +364,15 @@ lone int next_piece_alone(u32 which)
 #define LOOP_ALONE LOOP
 #endif
 
-/* What the window holds. */
-inline_always void read_window(struct feed *feed)
+/* What the window holds; of a call's first one, one message is the rule, and a step is a call. */
+inline_always void read_window(struct feed *feed, int is_first)
 {
 #ifndef ELDER
 	struct work *work = feed->work;
 	u8 state;
 
-	LOOP(WINDOW, next_whole, feed);
+	if (rarely(!is_first || !take_whole(feed)))
+		LOOP(WINDOW, next_whole, feed);
 	state = feed->message->state;
 	if (!rarely(work->position < work->length && !is_skipped(state) && state < MESSAGE_LOST))
 		return;
@@ -516,9 +521,8 @@ apart int resume(struct feed *feed)
 	return !connection->has_pipelined && take_rest(feed, kept);
 }
 
-static long next_step(u32 index, void *context)
+inline_always long take_step(struct feed *feed, int is_first)
 {
-	struct feed *feed = context;
 	struct work *work = feed->work;
 
 	if (!work->left || feed->message->state >= MESSAGE_LOST)
@@ -535,11 +539,16 @@ static long next_step(u32 index, void *context)
 		lose_track(feed, why_unseen(work));
 		return 1;
 	}
-	read_window(feed);
+	read_window(feed, is_first);
 	record_window(feed->message, work);
 	if (work->left)
 		consume(work, work->position);
 	return !work->left;
+}
+
+static long next_step(u32 index, void *context)
+{
+	return take_step(context, 0);
 }
 
 #ifdef ELDER
@@ -569,7 +578,10 @@ inline_always void follow_http(struct connection *connection, struct work *work)
 		return;
 	if (rarely(feed.message->state == MESSAGE_LOST) && !resume(&feed))
 		return;
-	LOOP_ALONE(STEPS, next_step, &feed);
+#ifndef ELDER
+	if (rarely(!take_step(&feed, 1)))
+#endif
+		LOOP_ALONE(STEPS, next_step, &feed);
 	if (rarely(work->left && feed.message->state < MESSAGE_LOST))
 		lose_track(&feed, LOSS_HTTP_BUDGET);
 	decide_all(work);
