@@ -1,5 +1,6 @@
 """What processes have of TLS: real ones, and what happens to their files meanwhile."""
 
+import errno
 import logging
 import os
 import shutil
@@ -176,6 +177,24 @@ def test_a_broken_program_is_named_counted_and_said_once_a_minute(
     looker.find(9)
     assert 2 == len(caplog.records)
     assert {"file_scanned_total": 3, "file_broken_total": 3} == looker.statistics()
+
+
+def test_a_file_system_that_is_gone_costs_its_files_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of a server that answers no more: the other files of the process are read."""
+
+    def gone(fd: int) -> int:
+        if str(Path(f"/proc/self/fd/{fd}").readlink()).startswith(str(LIBRARIES / "libc")):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return os.fstat(fd).st_dev
+
+    monkeypatch.setattr("podwire.capture.tls.finder.device_of", gone)
+    looker = finder()
+    with running(sys.executable, "-c", *PYTHON) as pid:
+        assert only(looker.find(pid)).is_readable
+    assert looker.refused[Reason.BROKEN]
+    assert "Stale file handle" in caplog.text
 
 
 def test_a_process_of_too_many_files_is_named(tmp_path: Path) -> None:

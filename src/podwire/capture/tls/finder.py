@@ -144,6 +144,9 @@ class Finder:
         try:
             at, device = os.fstat(reached), device_of(reached)
             found = self._scan((device, at.st_ino, at.st_ctime_ns, at.st_size), reached, name)
+        except OSError as error:  # its file system has gone
+            self._refuse(Reason.BROKEN, name, error.strerror)
+            return
         finally:
             os.close(reached)
         if found:
