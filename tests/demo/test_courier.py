@@ -7,6 +7,8 @@ What it was answered is known from the shop's own text; its trace is the SkyWalk
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,8 +44,15 @@ CASES = {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An evening with a courier."""
+    with evening(tmp_path_factory.mktemp("courier")) as found:
+        yield found
+
+
+@contextmanager
+def evening(folder: Path) -> Iterator[Running]:
+    """A demo whose courier has been let in."""
     installed()
-    with running(tmp_path_factory.mktemp("courier") / "log") as found:
+    with running(folder / "log") as found:
         wait(lambda: bool(found.said("a courier asks")))
         yield found
 
@@ -84,9 +93,10 @@ def test_what_the_courier_asks_hangs_at_its_span(demo: Running, path: str) -> No
     assert words in shown["HTTP Response Sampling"]["data_content"]
 
 
-def test_the_courier_goes_with_the_shop(demo: Running) -> None:
-    """Ctrl-C ends it with all others; the last of this file, for the demo is over then."""
-    demo.process.send_signal(signal.SIGINT)
+def test_the_courier_goes_with_the_shop(tmp_path: Path) -> None:
+    """Ctrl-C ends it with all others."""
+    with evening(tmp_path) as demo:
+        demo.process.send_signal(signal.SIGINT)
 
-    assert 0 == demo.process.wait(60)
-    assert [] == traces(demo.name)
+        assert 0 == demo.process.wait(60)
+        assert [] == traces(demo.name)
