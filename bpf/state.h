@@ -71,6 +71,21 @@ apart int end_sending(u64 sk, struct connection *connection, s32 state, u32 whic
 	return 0;
 }
 
+/* A watched process asks to connect, and no call told of it: io_uring has none. */
+inline_always void meet_connecting(u64 sk, u32 pid)
+{
+	struct connection *connection;
+
+	if (!is_marked(pid) || !is_tcp(sk) || bpf_map_lookup_elem(&connections, &sk))
+		return;
+	connection = new_connection(sk, pid);
+	if (!connection)
+		return;
+	set_role(connection, ROLE_CLIENT);
+	connection->opening = OPENING_UNDERWAY;
+	connection->opening_ns = connection->since_ns;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(u64 *context)
 {
@@ -85,6 +100,8 @@ int set_state(u64 *context)
 			register_listener(sk, pid);
 		return 0;
 	}
+	if (state == TCP_SYN_SENT)
+		meet_connecting(sk, pid);
 	if (state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK &&
 	    state != TCP_CLOSE)
 		return 0;

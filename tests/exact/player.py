@@ -16,7 +16,8 @@ SCENES: dict[str, Callable[..., None]] = {
     for function in (
         *(ask.gets, ask.pieces, ask.pipelined, ask.expecting, ask.chunked, ask.gathered),
         *(ask.give_up, ask.half, ask.refused, ask.peeking, ask.background, ask.reset),
-        *(ask.reset_idle, ring.ringing),
+        *(ask.reset_idle, ring.ringing, ring.ring_dialing, ring.ring_failing),
+        ring.ring_welcoming,
         *(ask.half_close, ask.early, ask.tunnel, ask.older, ask.secured),
         *(hold.holding, hold.pushing, hold.swallowing),
         *(move.move, serve.serve, strange.blocked, strange.forking, strange.passing),

@@ -1,26 +1,32 @@
 """
-io_uring by hand: bytes that cross a socket without a system call of their own.
+io_uring by hand: what happens to a socket without a system call of its own.
 
-In: a socket and bytes.  Out: how many moved.  One operation at a time, by the kernel's own layout.
+In: a socket, and bytes or an address.  Out: how many moved, or what was accepted.  One operation at
+a time, by the kernel's own layout.
 """
 
 import ctypes
+import errno
 import mmap
 import os
 import socket
 import struct
 
 from exact.ask import dial, exchange, request
-from exact.line import Book
+from exact.line import Book, Line, header
+from exact.serve import attend
 
 SETUP, ENTER = 425, 426
-SEND, RECEIVE = 26, 27
+ACCEPT, CONNECT, SEND, RECEIVE = 13, 16, 26, 27
 GET_EVENTS = 1
 SQ_RING, CQ_RING, SQES = 0, 0x8000000, 0x10000000
 ENTRIES, ENTRY_SIZE = 4, 64
 PARAMETERS_SIZE, OFFSETS_AT = 120, 40
 SUBMISSION = struct.Struct("<BBHiQQIIQ24x")
 """Operation, flags, priority, descriptor, offset, address, length, flags of it, our own number."""
+
+PLACE = struct.Struct("!2xH4s8x")
+"""struct sockaddr_in behind its family, which has the machine's byte order."""
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -43,37 +49,68 @@ class Ring:
         return mmap.mmap(self._fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE, offset=place)
 
     def send(self, end: socket.socket, data: bytes) -> int:
-        return self._do(SEND, end, ctypes.create_string_buffer(data, len(data)))
+        return self._do(SEND, end, ctypes.create_string_buffer(data, len(data)), len(data))
 
     def receive(self, end: socket.socket, size: int) -> int:
-        return self._do(RECEIVE, end, ctypes.create_string_buffer(size))
+        return self.receive_into(end, ctypes.create_string_buffer(size))
 
-    def _do(self, what: int, end: socket.socket, data: "ctypes.Array[ctypes.c_char]") -> int:
+    def receive_into(self, end: socket.socket, data: "ctypes.Array[ctypes.c_char]") -> int:
+        return self._do(RECEIVE, end, data, len(data))
+
+    def connect(self, end: socket.socket, address: str, port: int) -> None:
+        """Raises OSError."""
+        place = bytearray(PLACE.pack(port, socket.inet_aton(address)))
+        struct.pack_into("=H", place, 0, socket.AF_INET)
+        data = ctypes.create_string_buffer(bytes(place), len(place))
+        self._do(CONNECT, end, data, 0, offset=len(place))
+
+    def accept(self, listener: socket.socket) -> socket.socket:
+        """Who comes next."""
+        return socket.socket(fileno=self._do(ACCEPT, listener, None, 0))
+
+    def _do(
+        self,
+        what: int,
+        end: socket.socket,
+        data: "ctypes.Array[ctypes.c_char] | None",
+        size: int,
+        offset: int = 0,
+    ) -> int:
         """Raises OSError."""
         tail = _number(self._submitted, self._tail)
         at = tail & _number(self._submitted, self._mask)
-        entry = SUBMISSION.pack(
-            *(what, 0, 0, end.fileno(), 0, ctypes.addressof(data), len(data), 0, 1)
-        )
+        place = ctypes.addressof(data) if data is not None else 0
+        entry = SUBMISSION.pack(*(what, 0, 0, end.fileno(), offset, place, size, 0, 1))
         self._entries[at * ENTRY_SIZE : (at + 1) * ENTRY_SIZE] = entry
         struct.pack_into("<I", self._submitted, self._array + 4 * at, at)
         struct.pack_into("<I", self._submitted, self._tail, tail + 1)
         _done(LIBC.syscall(ENTER, self._fd, 1, 1, GET_EVENTS, 0, 0))
         head = _number(self._completed, self._head)
-        place = self._completions + 16 * (head & (2 * ENTRIES - 1))
-        (result,) = struct.unpack_from("<i", self._completed, place + 8)
+        done = self._completions + 16 * (head & (2 * ENTRIES - 1))
+        (result,) = struct.unpack_from("<i", self._completed, done + 8)
         struct.pack_into("<I", self._completed, self._head, head + 1)
         if result < 0:
             raise OSError(-result, os.strerror(-result))
         return int(result)
 
 
-def ringing(book: Book, address: str, port: int, target: str, times: int) -> None:
-    """Ask by calls, then so often by io_uring; say so, and ask by calls once more when told to."""
-    line = dial(address, port, book)
+def ringing(
+    book: Book, address: str, port: int, target: str, times: int, *, is_older: bool = False
+) -> None:
+    """
+    Ask by calls, then so often by io_uring; say so, and ask by calls once more when told to.
+
+    Older: say so after the first call, too, and enter only what comes once told to go on.
+    """
+    first = Book() if is_older else book
+    line = dial(address, port, first)
     head, body = request(target)
     exchange(line, head, body)
-    ring, length = Ring(), book.counts["response_bytes"]
+    if is_older:
+        print("ready", flush=True)
+        os.read(0, 1)
+    line.book = book
+    ring, length = Ring(), first.counts["response_bytes"]
     for _ in range(times):
         book.note(ring_written=ring.send(line.socket, head))
         left = length
@@ -85,6 +122,54 @@ def ringing(book: Book, address: str, port: int, target: str, times: int) -> Non
     os.read(0, 1)
     exchange(line, head, body)
     line.close()
+
+
+def ring_dialing(
+    book: Book, address: str, port: int, target: str, times: int, *, is_alone: bool
+) -> None:
+    """Connect so often by io_uring, and ask by calls; alone, by io_uring too."""
+    ring, (head, body) = Ring(), request(target)
+    for _ in range(times):
+        end = socket.socket()
+        ring.connect(end, address, port)
+        book.note(connects=1)
+        line = Line(end, book)
+        if is_alone:
+            book.note(ring_written=ring.send(end, head), ring_read=_answer(ring, end))
+        else:
+            exchange(line, head, body)
+        line.close()
+
+
+def _answer(ring: Ring, end: socket.socket) -> int:
+    """Read one by io_uring, whose body has the length it says; its size."""
+    data = ctypes.create_string_buffer(65536)
+    got = ring.receive_into(end, data)
+    head = data.raw[:got].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    whole = len(head) + int(header(head, "content-length") or 0)
+    while got < whole:
+        got += ring.receive(end, whole - got)
+    return got
+
+
+def ring_failing(book: Book, address: str, port: int, times: int) -> None:
+    """Connect so often to a port where nobody listens."""
+    ring = Ring()
+    for _ in range(times):
+        with socket.socket() as end:
+            try:
+                ring.connect(end, address, port)
+            except OSError as error:
+                book.note(**{f"failed_{errno.errorcode[error.errno or 0]}": 1})
+
+
+def ring_welcoming(book: Book, address: str, port: int, times: int) -> None:
+    """Accept so many connections by io_uring, one after another, and answer them by calls."""
+    listener, ring = socket.create_server((address, port)), Ring()
+    print("ready", flush=True)
+    for _ in range(times):
+        attend(Line(ring.accept(listener), book))
+        book.note(ring_accepts=1)
 
 
 def _number(memory: mmap.mmap, at: int) -> int:

@@ -1,14 +1,21 @@
-"""Sockets used in every way."""
+"""
+Sockets used in every way.
+
+What io_uring does has no calls, no times and no messages. What it opens is told as opened, with its
+handshake's time, and what crosses such a socket is told as bytes, by its sequence numbers. A socket
+that io_uring accepted is known from its first call on and not told as opened; of bytes that
+io_uring moves there, or over a socket older than the task, nothing is told.
+"""
 
 import errno
 from collections.abc import Callable, Iterator
 
 from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
-from exact.ends import at_client, at_nginx, by_book, serve, served, settle, talk, visit, wish
+from exact.ends import Books, at_client, at_nginx, by_book, serve, served, settle, talk, visit, wish
 from exact.house import wait
 from exact.ordinary import both_ends
-from exact.process import Process
+from exact.process import Process, player
 from podwire.model.flow import Role
 
 
@@ -75,10 +82,97 @@ def ring(stage: Stage) -> Iterator[Finding]:
     stage.uncalled = sum(moved)
     yield Finding("bytes without a call while it is open", moved, early)
     yield Finding("bytes without a call at the client", moved, uncalled(stage, client))
-    by_calls = books["read_bytes"] + moved[0], books["write_bytes"] + moved[1]
     yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
-    counts = {**books, "read_bytes": by_calls[0], "write_bytes": by_calls[1]}
-    yield from at_client(stage, client, counts)
+    yield from at_client(stage, client, with_ring(books, moved))
+
+
+def with_ring(books: Books, moved: tuple[int, int]) -> Books:
+    """A book of calls with the bytes that crossed without any."""
+    by_calls = books.get("read_bytes", 0), books.get("write_bytes", 0)
+    return {**books, "read_bytes": by_calls[0] + moved[0], "write_bytes": by_calls[1] + moved[1]}
+
+
+def ring_dialed(stage: Stage, *, is_alone: bool) -> Iterator[Finding]:
+    """Connections that io_uring opens, told as opened like those of connect()."""
+    home, away = stage.neighbours()
+    server = serve(stage, home)
+    client = stage.player(
+        away,
+        "ring_dialing",
+        address=home.address,
+        port=PORT,
+        target="/200/850",
+        times=5,
+        is_alone=is_alone,
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books = client.books()
+    book = settle(stage, home, server)
+    moved = books.get("ring_read", 0), books.get("ring_written", 0)
+    stage.uncalled = sum(moved)
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    yield Finding("bytes without a call at the client", moved, uncalled(stage, client))
+    yield Finding("peer's address at the client", home.address, " ".join(seen.peers))
+    yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
+    yield from at_client(stage, client, with_ring(books, moved))
+
+
+@case("connects by io_uring, 5 exchanges by calls")
+def ring_connects(stage: Stage) -> Iterator[Finding]:
+    yield from ring_dialed(stage, is_alone=False)
+
+
+@case("connects and exchanges by io_uring alone, which has no calls and no messages")
+def ring_alone(stage: Stage) -> Iterator[Finding]:
+    yield from ring_dialed(stage, is_alone=True)
+
+
+@case("5 refused connects by io_uring")
+def ring_refused(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    client = stage.player(away, "ring_failing", address=home.address, port=PORT, times=5)
+    stage.watch(client)
+    stage.play(client)
+    failed = client.books()["failed_ECONNREFUSED"]
+    stage.drain()
+    seen = stage.end([client.process.pid], Role.CLIENT)
+    yield Finding("failed connects at the client", {errno.ECONNREFUSED: failed}, seen.failures)
+    yield Finding("opened at the client", 0, seen.sum("connect"))
+
+
+@case("io_uring on a connection older than the task, of which calls alone are told")
+def ring_older(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    serve(stage, home)
+    where = {"address": home.address, "port": PORT}
+    client = stage.program(away, player("ringing", **where, target="/200/850", times=5, is_older=1))
+    client.ready()
+    stage.watch(client)
+    client.ready()
+    stage.play(client)
+    books = client.books()
+    stage.drain()
+    assert books["ring_read"] > 0
+    yield from at_client(stage, client, books)
+
+
+@case("accepts by io_uring, which are not told as opened; 5 exchanges by calls")
+def ring_accepts(stage: Stage) -> Iterator[Finding]:
+    home, away = stage.neighbours()
+    server = stage.player(home, "ring_welcoming", address=home.address, port=PORT, times=5)
+    server.ready()
+    wishes = wish("/200/850", 5)
+    client = stage.player(
+        away, "gets", address=home.address, port=PORT, wishes=wishes, is_fresh=True
+    )
+    stage.watch(server, client)
+    stage.play(client)
+    books, book = client.books(), server.books()
+    stage.drain()
+    assert book["ring_accepts"] == len(wishes)
+    yield from by_book("the server", stage.end([server.process.pid], Role.SERVER), book)
+    yield from at_client(stage, client, books)
 
 
 def uncalled(stage: Stage, client: Process) -> tuple[int, int]:
