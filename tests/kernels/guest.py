@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hooks-only", action="store_true")
     parser.add_argument("words", nargs="*")
     asked = parser.parse_args(arguments)
-    house.wait.__defaults__ = (PATIENCE_S,)
+    house.patience_s = PATIENCE_S
     standings = stand()
     found: dict[str, Any] = {
         "kernel": platform.release(),
