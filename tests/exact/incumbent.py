@@ -65,6 +65,14 @@ FIGURES: dict[str, dict[str, str]] = {
         "opened, closed at the server": "opened 10, closed 10; 9 of 10",
         "opened, closed at the client": "opened 10, closed 10; 9 of 10",
     },
+    "TLS inside: nginx, Python client, keep": {
+        "requests at the server": "30 of 30",
+        "requests at the client": "0 of 30: it calls SSL_read_ex and SSL_write_ex",
+    },
+    "TLS inside: nginx, Python client, fresh": {
+        "requests at the server": "10 of 10",
+        "requests at the client": "0 of 10: it calls SSL_read_ex and SSL_write_ex",
+    },
     "client outside, 25": {REQUESTS: "25 of 25", BYTES: "exact", OPENED: ONE_OPEN},
     "client on the node, 20": {REQUESTS: "20 of 20", BYTES: "exact", OPENED: ONE_OPEN},
     "8 connections flat out, 800": ends(
