@@ -64,7 +64,7 @@ class Kernel:
         self.recorded: list[Mapping[int, RecordPolicy]] = []
         self.picked: list[Exchange] = []
         self.peer = Peer("10.1.1.1", 80)
-        self.is_closed = self.is_unable = False
+        self.is_closed = self.is_unable = self.is_unreadable = False
         self.refused = 0
 
     def watch(self, pids: Pids[int]) -> None:
@@ -74,6 +74,9 @@ class Kernel:
         self.watched.append(frozenset(pids))
 
     def drain(self) -> Sequence[Flow]:
+        if self.is_unreadable:
+            self.refused += 1
+            raise Unmeasured("no descriptor for reading maps")
         return [
             Flow(
                 FlowKey(pid, f"10.0.0.{pid}", self.peer, Role.CLIENT, Protocol.UNKNOWN, tls=False),
@@ -217,6 +220,25 @@ async def test_a_source_that_cannot_measure_is_tried_again(
 
     said = [each for each in caplog.messages if "no memory for maps" in each]
     assert ["nothing is measured, trying again: no memory for maps"] == said
+
+
+async def test_a_source_that_cannot_be_read_is_read_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The agent goes on and says why once; what was counted meanwhile comes with the next drain."""
+    async with Stage(process(1, "gateway")) as stage:
+        stage.backend.orders = [order("id-gateway")]
+        await stage.wait_watched(1)
+        stage.kernel.is_unreadable = True
+        async with asyncio.timeout(PATIENCE_S):
+            while stage.kernel.refused < 2:
+                await asyncio.sleep(0.01)
+            stage.kernel.is_unreadable = False
+            stage.backend.got.clear()
+            while not any("write" in m.name for each in stage.backend.got for m in each.meters):
+                await asyncio.sleep(0.01)
+
+    assert 1 == sum("no descriptor for reading maps" in each for each in caplog.messages)
 
 
 async def test_without_a_task_nothing_is_watched() -> None:

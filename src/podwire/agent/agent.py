@@ -23,7 +23,7 @@ from podwire.agent.source import FlowSource
 from podwire.agent.uplink import Unreachable, Uplink
 from podwire.agent.work import Work
 from podwire.model.exchange import Exchange
-from podwire.model.flow import Unmeasured
+from podwire.model.flow import Flow, Unmeasured
 from podwire.model.meter import Collection
 from podwire.model.process import Process
 from podwire.model.task import NetworkTask
@@ -157,13 +157,16 @@ class Agent:
         try:
             self._source.watch(pids)
         except Unmeasured as error:
-            if str(error) != self._why:
-                log.warning("nothing is measured, trying again: %s", error)
-            self._why = str(error)
+            self._say_unmeasured(error)
             return frozenset()
         self._why = ""
         log.info("watching %d processes for %d tasks", len(pids), len(self._work.task_ids))
         return pids
+
+    def _say_unmeasured(self, error: Unmeasured) -> None:
+        if str(error) != self._why:
+            log.warning("nothing is measured, trying again: %s", error)
+        self._why = str(error)
 
     async def _report(self) -> None:
         self._direct()
@@ -178,7 +181,7 @@ class Agent:
         await self._samples.deliver(self._uplink.send_samples)
 
     def _collect(self) -> None:
-        flows = self._source.drain() if self._watched else ()
+        flows = self._drained() if self._watched else ()
         exchanges = self._source.exchanges() if self._watched else ()
         self._flows += len(flows)
         here = self._host_addresses() if self._watched else ()
@@ -199,6 +202,14 @@ class Agent:
                     libraries=libraries,
                 )
             )
+
+    def _drained(self) -> Sequence[Flow]:
+        """What the source could not tell now, it tells with the next drain."""
+        try:
+            return self._source.drain()
+        except Unmeasured as error:
+            self._say_unmeasured(error)
+            return ()
 
     def _sample(self, exchanges: Sequence[Exchange], near: AbstractSet[str]) -> None:
         if not exchanges:

@@ -22,7 +22,7 @@ class FlowSource(Protocol):
         """
 
     def drain(self) -> Sequence[Flow]:
-        """The increase of every flow that changed since the last drain."""
+        """The increase of every flow that changed since the last drain; raises `Unmeasured`."""
 
     def record(self, policies: Mapping[int, RecordPolicy]) -> None:
         """Record the HTTP exchanges of these processes from now on, by pid, and of nobody else."""

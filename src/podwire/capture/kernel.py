@@ -114,7 +114,10 @@ class Kernel:
         return self._program.tls.libraries() if self._program else {}
 
     def drain(self) -> Sequence[Flow]:
-        return self._program.drain() if self._program else ()
+        try:
+            return self._program.drain() if self._program else ()
+        except OSError as error:  # no memory or descriptor for reading the maps
+            raise Unavailable(str(error)) from error
 
     def record(self, policies: Mapping[int, RecordPolicy]) -> None:
         if self._program:
