@@ -29,7 +29,11 @@ def installed() -> Path:
         made = place.with_name(f"{place.name}.{os.getpid()}")
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         options = ["--disable-pip-version-check", "--require-hashes", "-r", str(PINNED)]
-        subprocess.run([*command, *options, "--target", str(made)], check=True)
+        try:
+            subprocess.run([*command, *options, "--target", str(made)], check=True)
+        except subprocess.CalledProcessError:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
         try:
             made.rename(place)
         except OSError:  # somebody else was faster
@@ -38,4 +42,7 @@ def installed() -> Path:
 
 
 if __name__ == "__main__":
-    installed()
+    try:
+        installed()
+    except subprocess.CalledProcessError:
+        sys.exit("podwire: pip could not get SkyWalking's agent: the demo's shop has no courier")
