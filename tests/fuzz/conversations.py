@@ -97,11 +97,19 @@ def _plain(counts: Counts) -> tuple[object, ...]:
     return astuple(replace(counts, responses=+counts.responses, losses=+counts.losses))
 
 
-def replay(calls: Sequence[Call], *, is_client: bool, is_from_middle: bool = False) -> Counts:
+def replay(
+    calls: Sequence[Call],
+    *,
+    is_client: bool,
+    is_from_middle: bool = False,
+    ends: Sequence[Call] = (),
+) -> Counts:
     """The same calls through both; the kernel's counts, which are the model's."""
     machine().open(is_client=is_client, is_from_middle=is_from_middle)
-    kernel: Counts = play(machine(), calls, is_client=is_client)
-    model: Counts = play(Model(is_from_middle=is_from_middle), calls, is_client=is_client)
+    kernel: Counts = play(machine(), calls, is_client=is_client, ends=ends)
+    model: Counts = play(
+        Model(is_from_middle=is_from_middle), calls, is_client=is_client, ends=ends
+    )
     assert _plain(model) == _plain(kernel)
     return kernel
 

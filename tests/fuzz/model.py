@@ -394,7 +394,7 @@ class Model:
     def _resume(self) -> None:
         for sent, way in self._ways.items():
             self._readers[sent] = self._read(way)
-            way.is_lost, way.kept = False, None
+            way.is_lost, way.kept, way.lasts_until_close = False, None, None
 
 
 def _kept(before: Call | None, call: Call) -> Call | None:

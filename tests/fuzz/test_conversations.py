@@ -124,6 +124,20 @@ def test_a_part_of_a_line_proves_nothing(parts: tuple[bytes, ...]) -> None:
     assert 0 == found.requests
 
 
+def test_what_lasts_until_the_close_is_over_with_a_proven_request() -> None:
+    """Joined in a body: the answer to nobody ends where the next request line begins."""
+    calls = [
+        Call(is_sent=True, data=b"the rest of a body"),
+        Call(is_sent=False, data=b"HTTP/1.1 200 OK\r\n\r\nhello"),
+        Call(is_sent=True, data=b"GET / HTTP/1.1\r\n\r\n"),
+    ]
+    end = Call(is_sent=False, data=b"")
+
+    found = conversations.replay(calls, is_client=True, is_from_middle=True, ends=[end])
+
+    assert (1, {}, 0) == (found.requests, +found.responses, found.unpaired)
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 @pytest.mark.parametrize("talk", sockets.TARGETS.values(), ids=sockets.TARGETS)
 def test_real_sockets_are_counted_like_the_model(
