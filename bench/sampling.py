@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import httpx
 import psutil
 
 from bench.account import run_time, statistics
@@ -24,13 +25,20 @@ from bench.pairs import Comparison, Run, compare
 from bench.row import Row
 from bench.stage import INSTANCE, SERVICE, Stage, stage, wait
 from podwire.capture import Kernel
+from podwire.cli import find
+from podwire.cli.metrics import edge
+from podwire.cli.requests import Reason, operation_of
 from podwire.model.exchange import Exchange, RecordPolicy
 from podwire.model.identity import instance_id, service_id
+from podwire.model.process import UNKNOWN_LOCAL
 from podwire.wire.graphql import ask
 
 CONNECTIONS, RATE = 16, 10_000.0
 PAGE = 2048
 NEVER, SOMETIMES = 10**9, 1000
+FRESH = 9
+"""Records that are waited for, one after the other."""
+
 FAILED = RecordPolicy(when_5xx=True, least_ms=60_000)
 DRAIN_S = 0.5
 RULE = {
@@ -186,6 +194,33 @@ def carried(here: Stage, port: int, rate: float, every: int, plan: Plan) -> Iter
     yield Row(f"agent: samples sent, {name}", f"{sent:,} of {true:,}", note)
 
 
+def fresh() -> Iterator[Row]:
+    """From the last byte of an answer that failed to its record, read over GraphQL."""
+    waits = []
+    with echo(page=(PAGE, 1)) as (_, port), stage(f"{re.escape(built('echo'))} {port} ") as here:
+        create(here)
+        for number in range(1, FRESH + 1):
+            assert httpx.get(f"http://127.0.0.1:{port}/{number}").status_code == 500
+            uri = f"/{number}"
+            waits.append(wait("the record", lambda uri=uri: uri in recorded(here.address)))
+    waits.sort()
+    text = f"{waits[0]:.1f} / {waits[FRESH // 2]:.1f} / {waits[-1]:.1f} s"
+    note = f"{FRESH} answers of status 500, one after the other; goal 5 s"
+    yield Row("from an answer to its record, min/median/max", text, note)
+
+
+def recorded(address: str) -> set[str]:
+    """URIs of the requests that have a record."""
+    asked = find.recently(address, SERVICE, INSTANCE, 10)
+    variables = {
+        "n0": edge(SERVICE, INSTANCE, UNKNOWN_LOCAL, "server"),
+        "duration": asked["duration"],
+    }
+    answer = ask(address, operation_of(1, [Reason.STATUS_5XX], 100), variables)
+    results = answer["status_5xx_0"]["results"]
+    return {str(value["id"]) for result in results for value in result["values"]}
+
+
 LOST = ("sample_dropped_total", "sample_refused_total", "lost_sample_over_limit_total")
 
 
@@ -227,6 +262,7 @@ def main() -> None:
         delivered(plan, 0, SOMETIMES, "delivered flat out, 0.1 % matching"),
         delivered(plan, RATE, 1, "delivered when every request fails"),
         agent(plan),
+        fresh(),
     ):
         for row in rows:
             print(f"| {row.what} | {row.figure} | {row.note} |", flush=True)
