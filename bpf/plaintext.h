@@ -28,10 +28,31 @@ struct registers {
 	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp;
 };
 
+/*
+ * Since 6.13 the kernel lends a program that needs much stack one for each CPU, as if nothing could
+ * come in between. A probe's program may be preempted, and the same one run for another task: both
+ * would work in one stack. A program that could go over to another one is left on its task's own
+ * stack; so these could, and never do.
+ */
+struct {
+	__uint(type, MAP_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} no_programs SEC(".maps");
+knob u32 has_next_program = 0;
+
+inline_always void keep_own_stack(struct registers *regs)
+{
+	if (has_next_program)
+		bpf_tail_call(regs, &no_programs, 0);
+}
+
 /* A function of a library has a program of its own, for what it does is known there. */
 #define ENTRY(program, enter, form)                                                                \
 	SEC("uprobe") int program(struct registers *regs)                                          \
 	{                                                                                          \
+		keep_own_stack(regs);                                                              \
 		return enter(regs, form);                                                          \
 	}
 

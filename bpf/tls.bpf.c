@@ -129,6 +129,7 @@ int tls_leave(struct registers *regs)
 	struct tls_thread *thread;
 	struct call *outer;
 
+	keep_own_stack(regs);
 	if (!is_marked(task->tgid))
 		return 0;
 	outer = bpf_task_storage_get(&calls, task, 0, 0);

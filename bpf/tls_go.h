@@ -181,6 +181,7 @@ int go_leave(struct registers *regs)
 	struct tls_thread *thread;
 	struct tls_call *call;
 
+	keep_own_stack(regs);
 	if (!is_marked(key.pid))
 		return 0;
 	call = bpf_map_lookup_elem(&goroutines, &key);

@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 
 from podwire.capture.hooks import ELDER, OBJECT
+from podwire.capture.tls.attach import OBJECT as PROBES
 
 MOST_BYTES, STEP, MOST_FRAMES = 512, 32, 8
 SYMBOLS, RELOCATIONS = 2, 9
 FUNCTION = 2
 CALL, WIDE, COPY, ADD = 0x85, 0x18, 0xBF, 0x07
 LOADS, STORES = (1,), (2, 3)
+TAIL_CALL = 12
+LENT_BYTES = 64
+"""A program with a function that needs so much may be lent a stack of its CPU (6.13)."""
+
 FRAME = 10
 """The register that points at the end of a function's stack."""
 
@@ -45,6 +50,12 @@ class Function:
                 lowest = min(lowest, number)
             copied = target if code == COPY and source == FRAME else -1
         return max(STEP, -(lowest // STEP) * STEP)
+
+    @property
+    def helpers(self) -> set[int]:
+        """Numbers of the kernel's functions that it calls."""
+        steps = struct.iter_unpack("<BBhi", self.code)
+        return {number for code, registers, _, number in steps if (code, registers) == (CALL, 0)}
 
 
 def functions(path: Path) -> Mapping[tuple[int, int], Function]:
@@ -124,3 +135,22 @@ def test_the_longest_chain_fits_the_stack_of_older_kernels(path: Path) -> None:
 
     assert {"enter", "leave", "destroy", "set_state"} <= {name for name, _, _ in chains}
     assert [] == [each for each in chains if each[1] > MOST_FRAMES or each[2] > MOST_BYTES]
+
+
+def test_a_program_that_may_be_preempted_stays_on_the_stack_of_its_task() -> None:
+    """Nothing guards a probe's; one that could go over to another is lent no stack (0012)."""
+    found = functions(PROBES)
+    called = {section for function in found.values() for section, _ in function.calls}
+
+    def tree(key: tuple[int, int]) -> Iterator[Function]:
+        yield found[key]
+        for each in found[key].calls:
+            yield from tree(each) if each in found else ()
+
+    deep = {
+        function.name: function
+        for key, function in found.items()
+        if key[0] not in called and max(each.stack_bytes for each in tree(key)) >= LENT_BYTES
+    }
+    assert {"tls_read", "tls_leave", "go_leave"} <= deep.keys()
+    assert [] == [name for name, each in deep.items() if TAIL_CALL not in each.helpers]
