@@ -46,3 +46,17 @@ def test_every_reason_is_a_row_and_an_edge_without_one_is_a_row_too(address: str
         ("b", "orders", "server", 4, 4, 0),
     ] == [tuple(row[column] for column in columns) for row in rows]
     assert ("rustls", "w", "r") == tuple(rows[0][each] for each in ("library", "why", "remedy"))
+
+
+def test_a_backend_that_is_not_ours_is_named_as_such() -> None:
+    """SkyWalking's own schema knows nothing of TLS coverage."""
+    undefined = "Validation error (FieldUndefined@[tlsCoverage]) : Field 'tlsCoverage' is undefined"
+
+    def answer(query: str) -> dict[str, object]:
+        return {"errors": [{"message": undefined}]} if "tlsCov" in query else {"data": ANSWERS}
+
+    with answering(answer) as address:
+        where = ("--service", "shop", "--instance", "pod-0", "--address", address)
+        done = CliRunner().invoke(app, ["tls", *where])
+    assert 1 == done.exit_code
+    assert f"the backend at {address} has no tlsCoverage: it is not podwire's" in done.output

@@ -7,7 +7,6 @@ import typer
 
 from podwire.cli import find
 from podwire.cli.output import ADDRESS, Address, Format, Output, exit_codes, show
-from podwire.wire.graphql import ask
 
 AUDIT = """
 query ($duration: Duration!, $limit: Int) {
@@ -25,7 +24,8 @@ def audit(
     """List who read sampled bytes and who started a task that masks nothing."""
     with exit_codes():
         duration = find.days(address, days)
-        found = ask(address, AUDIT, {"duration": duration, "limit": limit})["audit"]
+        asked = {"duration": duration, "limit": limit}
+        found = find.ours(address, "audit", AUDIT, asked)["audit"]
     rows = [
         {
             "time": f"{datetime.fromtimestamp(each['time'] / 1000, UTC):%Y-%m-%d %H:%M:%S}",

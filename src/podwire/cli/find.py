@@ -13,6 +13,9 @@ from typing import Any
 from podwire.model.identity import instance_id, service_id
 from podwire.wire.graphql import Refused, ask
 
+UNDEFINED = ("undefined", "Cannot query field")
+"""How a field that is not in a schema is refused: by graphql-java and by graphql-core."""
+
 TIME = "query { getTimeInfo { timezone currentTimestamp } }"
 SERVICES = "query { listServices { id name } }"
 INSTANCES = """
@@ -60,6 +63,17 @@ def recently(address: str, of: str, name: str, minutes: int) -> dict[str, Any]:
     """What is asked about: `$instance` of a service, in its `$duration`, the last minutes."""
     duration = window(address, minutes)
     return {"instance": instance(address, of, name, duration), "duration": duration}
+
+
+def ours(address: str, field: str, operation: str, variables: Mapping[str, Any]) -> Any:
+    """A field that podwire's schema has and SkyWalking's has not; `Refused` says so elsewhere."""
+    try:
+        return ask(address, operation, variables)
+    except Refused as error:
+        if field in str(error) and any(each in str(error) for each in UNDEFINED):
+            text = f"the backend at {address} has no {field}: it is not podwire's"
+            raise Refused(text) from error
+        raise
 
 
 def _exists(what: str, name: str, there: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,6 @@ import typer
 
 from podwire.cli import find
 from podwire.cli.output import ADDRESS, Address, Format, Output, exit_codes, show
-from podwire.wire.graphql import ask
 
 COVERAGE = """
 query ($instance: ID!, $duration: Duration!) {
@@ -32,7 +31,7 @@ def tls(
     """Show which encrypted connections were read in clear, and why the others were not."""
     with exit_codes():
         asked = find.recently(address, service, instance, minutes)
-        answer = ask(address, COVERAGE, asked)
+        answer = find.ours(address, "tlsCoverage", COVERAGE, asked)
     names = {node["id"]: node["name"] for node in answer["getProcessTopology"]["nodes"]}
     rows = [row for each in answer["tlsCoverage"] for row in _rows(each, names)]
     show(rows, output, columns=COLUMNS, empty="No encrypted edge in this time.")
