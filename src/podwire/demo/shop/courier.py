@@ -13,18 +13,21 @@ from typing import Any
 
 from skywalking import agent, config
 
+PATIENCE_S = 10.0
 TARGETS = ("/orders/1/slow", "/lost/2", "/orders/3/broken", "/orders/4")
 
 
 def ask(url: str) -> int:
-    """The status of an answer that is read to its end."""
+    """The status of an answer that is read to its end; 0 when nobody answers."""
     try:
-        with urllib.request.urlopen(url) as answer:  # noqa: S310 - an address of the shop
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - an address of the shop
             answer.read()
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.read()
         return error.code
+    except OSError:
+        return 0
 
 
 def main() -> None:
