@@ -87,9 +87,11 @@ class Recorder:
         return value
 
     def _turn(self, *, is_on: bool) -> None:
-        """The counter of chains goes on: nobody begins one while it is off or being turned on."""
+        """The counter of chains beside it goes on: nothing is written unless the switch turns."""
         place = np.zeros(1, np.uint32)
         now = np.array([self._switch.get(place)], self._switch.value)
+        if bool(now["is_on"][0]) == is_on:
+            return
         now["is_on"] = is_on
         self._switch.put(place, now)
 
