@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from exact.answer import End, end
-from exact.house import House, Street
+from exact.house import House, Street, wait
 from exact.incumbent import FIGURES
 from exact.nginx import Nginx
 from exact.process import Process, player
@@ -206,6 +206,12 @@ class Stage:
         nginx = Nginx(house, folder, **options)
         self._stack.callback(nginx.close)
         return nginx
+
+    def rest(self, house: House, server: Process) -> None:
+        """Wait until a server has closed what its clients left, and drain."""
+        wait("the server to have closed", lambda: not house.sockets(PORT))
+        server.idle()
+        self.drain()
 
     def watch(self, *programs: Process) -> None:
         """Measure these programs and their children."""

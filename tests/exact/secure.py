@@ -11,7 +11,6 @@ from pathlib import Path
 from exact.answer import End
 from exact.case import PORT, Finding, Stage, case
 from exact.ends import served, wish
-from exact.house import wait
 from exact.nginx import certify
 from exact.process import Process
 from exact.trace import Traced
@@ -98,9 +97,7 @@ def served_by_openssl(stage: Stage, address: str) -> Process:
 
 def both_idle(stage: Stage, server: Process, client: Process, opened: int) -> Iterator[Finding]:
     """The client has ended; wait for the server to have closed."""
-    wait("the server to have closed", lambda: not stage.street.houses[0].sockets(PORT))
-    server.idle()
-    stage.drain()
+    stage.rest(stage.street.houses[0], server)
     yield from ended(stage, server, client, opened)
 
 
