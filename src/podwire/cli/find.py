@@ -65,7 +65,7 @@ def recently(address: str, of: str, name: str, minutes: int) -> dict[str, Any]:
     return {"instance": instance(address, of, name, duration), "duration": duration}
 
 
-def ours(address: str, field: str, operation: str, variables: Mapping[str, Any]) -> Any:
+def ours(address: str, field: str, operation: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """A field that podwire's schema has and SkyWalking's has not; `Refused` says so elsewhere."""
     try:
         return ask(address, operation, variables)
