@@ -24,10 +24,11 @@ from bench import account, bare
 from bench.account import run_time, statistics
 from bench.carry import carried
 from bench.machine import machine
-from bench.native import BUILT, HERE, allow_files, built, cpu_ns, echo, load_command, measured, pin
+from bench.native import BUILT, HERE, built, cpu_ns, echo, load_command, measured, pin
 from bench.pairs import Comparison, Run, alternate
 from bench.row import Row
 from bench.stage import free_port, wait
+from podwire.app.agent import allow_files
 from podwire.app.programs import die_with_parent
 from podwire.capture import Kernel
 
@@ -309,7 +310,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="folder of the raw runs")
     chosen = parser.parse_args()
     plan = QUICK if chosen.quick else FULL
-    allow_files(4096)
+    allow_files()
     compared: list[Found] = []
     print(f"Measured on {machine()}; {plan.turns} turns of three runs of {plan.seconds} s.\n")
     print(HEAD)

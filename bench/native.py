@@ -6,7 +6,6 @@ In: `bench/echo.c`, `bench/load.c`.  Out: running programs, and what they measur
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,12 +63,6 @@ def load_command(
 def measured(output: str) -> Loaded:
     """What a load printed."""
     return Loaded(**json.loads(output))
-
-
-def allow_files(count: int) -> None:
-    """So many descriptors for this process and its children."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, most), most))
 
 
 @contextmanager

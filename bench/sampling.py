@@ -20,10 +20,11 @@ import psutil
 from bench.account import run_time, statistics
 from bench.carry import all_threads_ns
 from bench.machine import machine
-from bench.native import allow_files, built, echo, load_command, measured
+from bench.native import built, echo, load_command, measured
 from bench.pairs import Comparison, Run, compare
 from bench.row import Row
 from bench.stage import INSTANCE, SERVICE, Stage, stage, wait
+from podwire.app.agent import allow_files
 from podwire.capture import Kernel
 from podwire.cli import find
 from podwire.cli.metrics import edge
@@ -251,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works")
     plan = QUICK if parser.parse_args().quick else FULL
-    allow_files(4096)
+    allow_files()
     longer = replace(plan, seconds=3 * plan.seconds)
     print(f"Measured on {machine()}.\n\n| what | figure | note |\n|---|--:|---|")
     for rows in (
